@@ -1,0 +1,10 @@
+//! Sloop signs people of OpenID Connect apps in through SAML identity providers, and signs them
+//! out of everything again.
+//!
+//! `docs/architecture.md` is the map. Imports go down only, and `tests/it/architecture.rs` checks it.
+
+// base
+pub mod clock;
+pub mod id;
+pub mod rng;
+pub mod secret;

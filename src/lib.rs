@@ -1,10 +1,18 @@
 //! Sloop signs people of OpenID Connect apps in through SAML identity providers, and signs them
 //! out of everything again.
 //!
-//! `docs/architecture.md` is the map. Imports go down only, and `tests/it/architecture.rs` checks it.
+//! `docs/architecture.md` is the map. Imports go down only, and `tests/it/architecture.rs` checks
+//! it: the list below is in that order, the lowest first.
 
 // base
 pub mod clock;
 pub mod id;
+pub mod paths;
 pub mod rng;
 pub mod secret;
+
+// protocol
+pub mod keys;
+pub mod oidc;
+pub mod saml;
+pub mod xml;

@@ -1,0 +1,28 @@
+//! The URLs that others build on. They are fixed: apps, IdPs and scripts call them.
+
+pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
+pub const OAUTH_AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
+pub const JWKS: &str = "/jwks.json";
+
+pub const AUTHORIZE: &str = "/connect/authorize";
+pub const TOKEN: &str = "/connect/token";
+pub const USERINFO: &str = "/connect/userinfo";
+pub const END_SESSION: &str = "/connect/endsession";
+pub const END_SESSION_ALIASES: [&str; 3] =
+    ["/connect/end_session", "/oidc/logout", "/openid_connect/logout"];
+pub const V2_LOGOUT: &str = "/v2/logout";
+/// Followed by `/` and the handle of one logout.
+pub const LOGOUT_PAGE: &str = "/connect/logout";
+
+pub const SAML_METADATA: &str = "/saml/metadata";
+pub const SAML_ACS: &str = "/saml/acs";
+pub const SAML_ACS_CONTINUE: &str = "/saml/acs/continue";
+/// SAML single logout.
+pub const SAML_LOGOUT: &str = "/logout";
+
+pub const API_IDENTITY_PROVIDERS: &str = "/api/v1/identity-providers";
+pub const API_CLIENTS: &str = "/api/v1/clients";
+
+pub const HEALTHZ: &str = "/healthz";
+pub const READYZ: &str = "/readyz";
+pub const STYLE: &str = "/assets/style.css";

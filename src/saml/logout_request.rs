@@ -1,0 +1,197 @@
+use super::message::{self, Head, MessageError};
+use super::{EntityId, NameId, SessionIndex};
+use crate::clock::Timestamp;
+use crate::xml::write::{WriteError, Writer};
+use crate::xml::{Element, ns};
+
+/// The most SessionIndex elements that one request may name.
+const MAX_SESSION_INDEXES: usize = 64;
+
+/// A request to end a person's sessions (SAML Core 3.7.1).
+#[derive(Clone, PartialEq, Debug)]
+pub struct LogoutRequest {
+    pub id: String,
+    pub issue_instant: Timestamp,
+    /// After this the request means nothing any more.
+    pub not_on_or_after: Option<Timestamp>,
+    pub destination: Option<String>,
+    pub issuer: EntityId,
+    /// Exactly as it was asserted (SAML Profiles 4.4.4.1).
+    pub name_id: NameId,
+    /// Every SessionIndex that was asserted. None: every session of that person with the issuer.
+    pub session_indexes: Vec<SessionIndex>,
+    pub reason: Option<LogoutReason>,
+}
+
+/// Why a session ends: a URI (SAML Core 3.7.3 and Errata E10).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LogoutReason {
+    /// The person wants it.
+    User,
+    /// An administrator wants it.
+    Admin,
+    Other(String),
+}
+
+impl LogoutReason {
+    pub fn uri(&self) -> &str {
+        match self {
+            Self::User => "urn:oasis:names:tc:SAML:2.0:logout:user",
+            Self::Admin => "urn:oasis:names:tc:SAML:2.0:logout:admin",
+            Self::Other(uri) => uri,
+        }
+    }
+
+    pub fn from_uri(uri: &str) -> Self {
+        [Self::User, Self::Admin]
+            .into_iter()
+            .find(|reason| reason.uri() == uri)
+            .unwrap_or_else(|| Self::Other(uri.to_owned()))
+    }
+}
+
+impl LogoutRequest {
+    /// The elements stand in the order of the schema: Issuer, NameID, SessionIndex.
+    ///
+    /// # Errors
+    /// If a value holds a character that XML cannot carry.
+    pub fn to_xml(&self) -> Result<String, WriteError> {
+        let mut writer = Writer::new();
+        let not_on_or_after = self.not_on_or_after.map(|time| time.to_string());
+        let mut attributes = Vec::new();
+        attributes.extend(self.destination.as_deref().map(|url| ("Destination", url)));
+        attributes.extend(not_on_or_after.as_deref().map(|time| ("NotOnOrAfter", time)));
+        attributes.extend(self.reason.as_ref().map(|reason| ("Reason", reason.uri())));
+        let head = Head { id: &self.id, issue_instant: self.issue_instant, issuer: &self.issuer };
+        message::open(&mut writer, "LogoutRequest", &head, &attributes);
+        self.name_id.write(&mut writer);
+        for index in &self.session_indexes {
+            writer.leaf("samlp:SessionIndex", &[], index.as_str());
+        }
+        writer.close();
+        writer.finish()
+    }
+
+    /// Reads a request. Nothing is verified here.
+    ///
+    /// # Errors
+    /// What is missing or malformed; an identifier other than a NameID; more than 64 SessionIndexes.
+    pub fn parse(root: Element<'_>) -> Result<Self, MessageError> {
+        message::expect(root, "LogoutRequest")?;
+        for unsupported in ["EncryptedID", "BaseID"] {
+            if root.optional(ns::SAML, unsupported)?.is_some() {
+                return Err(MessageError::Unsupported(unsupported));
+            }
+        }
+        let mut session_indexes = Vec::new();
+        for index in root.children(ns::SAMLP, "SessionIndex") {
+            if session_indexes.len() == MAX_SESSION_INDEXES {
+                let limit = MAX_SESSION_INDEXES;
+                return Err(MessageError::TooMany { element: "SessionIndex", limit });
+            }
+            session_indexes.push(SessionIndex::parse(index.text()?)?);
+        }
+        Ok(Self {
+            id: message::id(root)?,
+            issue_instant: message::required_time(root, "IssueInstant")?,
+            not_on_or_after: message::time(root, "NotOnOrAfter")?,
+            destination: root.attribute("Destination").map(str::to_owned),
+            issuer: message::required_issuer(root)?,
+            name_id: NameId::read(root.required(ns::SAML, "NameID")?)?,
+            session_indexes,
+            reason: root.attribute("Reason").map(LogoutReason::from_uri),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xml::{Limits, parse};
+
+    fn request() -> LogoutRequest {
+        LogoutRequest {
+            id: "_1".into(),
+            issue_instant: Timestamp::from_seconds(1_795_000_000),
+            not_on_or_after: Some(Timestamp::from_seconds(1_795_000_300)),
+            destination: Some("https://idp.example/slo".into()),
+            issuer: EntityId::parse("https://sp.example/saml/metadata").unwrap(),
+            name_id: NameId {
+                value: " a</saml:NameID><x/> ".into(),
+                format: None,
+                name_qualifier: Some(String::new()),
+                sp_name_qualifier: Some("https://sp.example".into()),
+                sp_provided_id: None,
+            },
+            session_indexes: ["one", " <two>&\" "]
+                .map(|index| SessionIndex::parse(index).unwrap())
+                .to_vec(),
+            reason: Some(LogoutReason::User),
+        }
+    }
+
+    fn read(xml: &str) -> Result<LogoutRequest, MessageError> {
+        LogoutRequest::parse(parse(xml.as_bytes(), &Limits::MESSAGE).unwrap().root())
+    }
+
+    #[test]
+    fn requests_read_as_they_are_written() {
+        for request in [
+            request(),
+            LogoutRequest { session_indexes: Vec::new(), reason: None, ..request() },
+            LogoutRequest { not_on_or_after: None, destination: None, ..request() },
+            LogoutRequest { reason: Some(LogoutReason::Other("urn:x".into())), ..request() },
+        ] {
+            assert_eq!(read(&request.to_xml().unwrap()).unwrap(), request);
+        }
+    }
+
+    #[test]
+    fn the_elements_stand_in_the_order_of_the_schema() {
+        let xml = request().to_xml().unwrap();
+        let document = parse(xml.as_bytes(), &Limits::MESSAGE).unwrap();
+        let names: Vec<_> = document.root().elements().map(Element::local_name).collect();
+        assert_eq!(names, ["Issuer", "NameID", "SessionIndex", "SessionIndex"]);
+    }
+
+    #[test]
+    fn every_request_names_a_person_in_a_way_that_we_can_read() {
+        let xml = request().to_xml().unwrap();
+        assert!(read(&xml).is_ok());
+        let renamed = |name| read(&xml.replace("saml:NameID", name));
+        assert_eq!(renamed("saml:EncryptedID"), Err(MessageError::Unsupported("EncryptedID")));
+        assert_eq!(renamed("saml:BaseID"), Err(MessageError::Unsupported("BaseID")));
+        assert!(matches!(renamed("saml:Nobody"), Err(MessageError::Shape(_))));
+    }
+
+    #[test]
+    fn too_many_and_empty_session_indexes_are_refused() {
+        let with = |count: usize, text: &str| {
+            let index = format!("<samlp:SessionIndex>{text}</samlp:SessionIndex>").repeat(count);
+            let bare = LogoutRequest { session_indexes: Vec::new(), ..request() };
+            let end = "</samlp:LogoutRequest>";
+            read(&bare.to_xml().unwrap().replace(end, &format!("{index}{end}")))
+        };
+        assert_eq!(with(64, "a").unwrap().session_indexes.len(), 64);
+        assert!(matches!(with(65, "a"), Err(MessageError::TooMany { limit: 64, .. })));
+        assert!(matches!(with(1, ""), Err(MessageError::SessionIndex(_))));
+    }
+
+    #[test]
+    fn an_issuer_is_required_and_is_an_entity() {
+        let xml = request().to_xml().unwrap();
+        let format = |format: &str| {
+            read(&xml.replace("<saml:Issuer>", &format!(r#"<saml:Issuer Format="{format}">"#)))
+        };
+        assert!(format("urn:oasis:names:tc:SAML:2.0:nameid-format:entity").is_ok());
+        assert_eq!(format("urn:other"), Err(MessageError::IssuerFormat));
+        assert!(matches!(
+            read(&xml.replace("saml:Issuer", "saml:Other")),
+            Err(MessageError::Shape(_))
+        ));
+        assert!(matches!(
+            read(&xml.replace("https://sp.example/saml/metadata", "")),
+            Err(MessageError::Issuer(_))
+        ));
+    }
+}

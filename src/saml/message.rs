@@ -1,0 +1,173 @@
+//! What all protocol messages have in common (SAML Core 3.2).
+
+use crate::clock::Timestamp;
+use crate::saml::name_id::NameIdError;
+use crate::saml::{EntityId, InvalidEntityId, InvalidSessionIndex};
+use crate::xml::verify::{self, SignatureError, TrustedKeys};
+use crate::xml::write::Writer;
+use crate::xml::{Document, Element, ShapeError, ns};
+
+/// The `Format` of an Issuer, if it has one at all (SAML Profiles 4.1.4.2).
+const ENTITY_FORMAT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity";
+/// An ID goes into the store and into logs. Real ones have some forty characters.
+const MAX_ID_BYTES: usize = 256;
+
+/// A protocol message does not say what its schema and profile ask for.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum MessageError {
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    #[error(transparent)]
+    NameId(#[from] NameIdError),
+    #[error(transparent)]
+    SessionIndex(#[from] InvalidSessionIndex),
+    #[error("the message is a {found}, not a {expected}")]
+    NotA { expected: &'static str, found: String },
+    #[error("Version is not 2.0")]
+    Version,
+    #[error("the ID is empty or longer than {MAX_ID_BYTES} bytes")]
+    Id,
+    #[error("{attribute} is not a date and time")]
+    Time { attribute: &'static str },
+    #[error("the Issuer is not an entity ID")]
+    Issuer(#[from] InvalidEntityId),
+    #[error("the Issuer has a Format other than entity")]
+    IssuerFormat,
+    #[error("{0} is not supported")]
+    Unsupported(&'static str),
+    #[error("there are more than {limit} elements {element}")]
+    TooMany { element: &'static str, limit: usize },
+}
+
+impl MessageError {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Shape(error) => error.code(),
+            Self::NameId(error) => error.code(),
+            Self::SessionIndex(_) => "saml.session_index",
+            Self::NotA { .. } => "saml.wrong_message",
+            Self::Version => "saml.version",
+            Self::Id => "saml.id",
+            Self::Time { .. } => "saml.time",
+            Self::Issuer(_) => "saml.issuer_malformed",
+            Self::IssuerFormat => "saml.issuer_format",
+            Self::Unsupported(_) => "saml.unsupported",
+            Self::TooMany { .. } => "saml.too_many",
+        }
+    }
+}
+
+/// What is known of who wrote a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Proof {
+    /// A key of the IdP signed it.
+    Signed,
+    /// Nobody signed it: anybody may have written it.
+    Unsigned,
+}
+
+/// Verifies a message of the POST binding, whose signature is in the document (SAML Bindings
+/// 3.5.4). A message without any signature is [`Proof::Unsigned`]; one with a signature that does
+/// not hold is an error.
+///
+/// # Errors
+/// Repeated IDs, a signature elsewhere than in the root element, or one that does not verify.
+pub fn verify_enveloped(
+    document: &Document<'_>,
+    keys: &TrustedKeys,
+) -> Result<Proof, SignatureError> {
+    verify::check_ids(document)?;
+    match verify::signatures_only_in(document, &[document.root()])?.as_slice() {
+        [] => Ok(Proof::Unsigned),
+        signatures => {
+            for (parent, signature) in signatures {
+                verify::verify(*parent, *signature, keys)?;
+            }
+            Ok(Proof::Signed)
+        }
+    }
+}
+
+/// Checks the name and version of a message's root element.
+pub(super) fn expect(root: Element<'_>, local: &'static str) -> Result<(), MessageError> {
+    if !root.is(ns::SAMLP, local) {
+        let found = root.local_name().chars().take(64).collect();
+        return Err(MessageError::NotA { expected: local, found });
+    }
+    version(root)
+}
+
+/// SAML Core 4.1.3: another version is not processed.
+pub(super) fn version(element: Element<'_>) -> Result<(), MessageError> {
+    match element.required_attribute("Version")? {
+        "2.0" => Ok(()),
+        _ => Err(MessageError::Version),
+    }
+}
+
+pub(super) fn id(element: Element<'_>) -> Result<String, MessageError> {
+    let id = element.required_attribute("ID")?;
+    match id.len() {
+        1..=MAX_ID_BYTES => Ok(id.to_owned()),
+        _ => Err(MessageError::Id),
+    }
+}
+
+pub(super) fn time(
+    element: Element<'_>,
+    attribute: &'static str,
+) -> Result<Option<Timestamp>, MessageError> {
+    let Some(text) = element.attribute(attribute) else { return Ok(None) };
+    Timestamp::parse(text).map(Some).ok_or(MessageError::Time { attribute })
+}
+
+pub(super) fn required_time(
+    element: Element<'_>,
+    attribute: &'static str,
+) -> Result<Timestamp, MessageError> {
+    element.required_attribute(attribute)?;
+    time(element, attribute)?.ok_or(MessageError::Time { attribute })
+}
+
+/// The `saml:Issuer` child, if there is one.
+pub(super) fn issuer(element: Element<'_>) -> Result<Option<EntityId>, MessageError> {
+    let Some(issuer) = element.optional(ns::SAML, "Issuer")? else { return Ok(None) };
+    match issuer.attribute("Format") {
+        None | Some(ENTITY_FORMAT) => Ok(Some(EntityId::parse(trim(issuer.text()?))?)),
+        Some(_) => Err(MessageError::IssuerFormat),
+    }
+}
+
+pub(super) fn required_issuer(element: Element<'_>) -> Result<EntityId, MessageError> {
+    element.required(ns::SAML, "Issuer")?;
+    issuer(element)?.ok_or(MessageError::Issuer(InvalidEntityId))
+}
+
+/// Without the white space that pretty-printing puts around URIs.
+pub(super) fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\r', '\n'])
+}
+
+/// Opens the root element of a message of ours and writes its Issuer. `more` are the attributes of
+/// this kind of message. The caller closes the element.
+pub(super) fn open(writer: &mut Writer, local: &str, head: &Head<'_>, more: &[(&str, &str)]) {
+    let instant = head.issue_instant.to_string();
+    let mut attributes = vec![
+        ("xmlns:samlp", ns::SAMLP),
+        ("xmlns:saml", ns::SAML),
+        ("ID", head.id),
+        ("Version", "2.0"),
+        ("IssueInstant", instant.as_str()),
+    ];
+    attributes.extend_from_slice(more);
+    writer.open(&format!("samlp:{local}"), &attributes);
+    // No Format and no qualifiers: AD FS refuses them (MSIS7074).
+    writer.leaf("saml:Issuer", &[], head.issuer.as_str());
+}
+
+/// The attributes that every message of ours carries.
+pub(super) struct Head<'a> {
+    pub(super) id: &'a str,
+    pub(super) issue_instant: Timestamp,
+    pub(super) issuer: &'a EntityId,
+}

@@ -1,0 +1,141 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{Binding, EntityId};
+use crate::clock::Timestamp;
+use crate::xml::ns;
+use crate::xml::write::{WriteError, Writer};
+
+/// What we say of ourselves to IdPs (SAML Metadata 2.4.4).
+#[derive(Clone, PartialEq, Debug)]
+pub struct SpMetadata {
+    /// Of the document: whoever signs it refers to it.
+    pub id: String,
+    pub entity_id: EntityId,
+    pub valid_until: Timestamp,
+    /// Where Responses come in, by POST. The first one is the default.
+    pub acs: Vec<String>,
+    /// Where logout messages come in, by Redirect and POST.
+    pub slo: String,
+    /// Certificates in DER, each in a KeyDescriptor of its own; two during a rollover.
+    pub signing_certificates: Vec<Vec<u8>>,
+    /// What NameIDs are wanted, best first. Some IdPs choose by this list.
+    pub name_id_formats: Vec<String>,
+}
+
+impl SpMetadata {
+    /// The unsigned document, its elements in the order of the schema.
+    ///
+    /// # Errors
+    /// If a value holds a character that XML cannot carry.
+    pub fn to_xml(&self) -> Result<String, WriteError> {
+        let mut writer = Writer::new();
+        let valid_until = self.valid_until.to_string();
+        writer.open(
+            "md:EntityDescriptor",
+            &[
+                ("xmlns:md", ns::MD),
+                ("ID", &self.id),
+                ("entityID", self.entity_id.as_str()),
+                ("validUntil", &valid_until),
+            ],
+        );
+        writer.open(
+            "md:SPSSODescriptor",
+            &[
+                ("AuthnRequestsSigned", "true"),
+                ("WantAssertionsSigned", "true"),
+                ("protocolSupportEnumeration", ns::SAMLP),
+            ],
+        );
+        for certificate in &self.signing_certificates {
+            writer.open("md:KeyDescriptor", &[("use", "signing")]);
+            writer.open("ds:KeyInfo", &[("xmlns:ds", ns::DS)]);
+            writer.open("ds:X509Data", &[]);
+            writer.leaf("ds:X509Certificate", &[], &STANDARD.encode(certificate));
+            writer.close().close().close();
+        }
+        for binding in [Binding::Redirect, Binding::Post] {
+            let attributes = [("Binding", binding.uri()), ("Location", self.slo.as_str())];
+            writer.open("md:SingleLogoutService", &attributes).close();
+        }
+        for format in &self.name_id_formats {
+            writer.leaf("md:NameIDFormat", &[], format);
+        }
+        for (index, acs) in self.acs.iter().enumerate() {
+            let index = index.to_string();
+            let mut attributes = vec![
+                ("Binding", Binding::Post.uri()),
+                ("Location", acs.as_str()),
+                ("index", index.as_str()),
+            ];
+            attributes.extend((index == "0").then_some(("isDefault", "true")));
+            writer.open("md:AssertionConsumerService", &attributes).close();
+        }
+        writer.close().close();
+        writer.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::saml::fixture::idp_key;
+    use crate::xml::sign::sign_enveloped;
+    use crate::xml::{Limits, parse};
+
+    fn metadata() -> SpMetadata {
+        SpMetadata {
+            id: "_m".into(),
+            entity_id: EntityId::parse("https://sp.example/saml/metadata?a=1&b=2").unwrap(),
+            valid_until: Timestamp::from_seconds(1_795_000_000),
+            acs: vec!["https://sp.example/saml/acs".into(), "https://old.example/acs".into()],
+            slo: "https://sp.example/logout".into(),
+            signing_certificates: vec![b"one".to_vec(), b"two".to_vec()],
+            name_id_formats: vec!["urn:a".into()],
+        }
+    }
+
+    #[test]
+    fn the_elements_stand_in_the_order_of_the_schema() {
+        let xml = metadata().to_xml().unwrap();
+        let document = parse(xml.as_bytes(), &Limits::METADATA).unwrap();
+        let root = document.root();
+        assert!(root.is(ns::MD, "EntityDescriptor"));
+        assert_eq!(root.attribute("entityID"), Some("https://sp.example/saml/metadata?a=1&b=2"));
+        assert_eq!(root.attribute("validUntil"), Some("2026-11-18T11:06:40Z"));
+        let role = root.required(ns::MD, "SPSSODescriptor").unwrap();
+        let names: Vec<_> = role.elements().map(|element| element.local_name()).collect();
+        assert_eq!(
+            names,
+            [
+                "KeyDescriptor",
+                "KeyDescriptor",
+                "SingleLogoutService",
+                "SingleLogoutService",
+                "NameIDFormat",
+                "AssertionConsumerService",
+                "AssertionConsumerService",
+            ]
+        );
+        let acs: Vec<_> = role
+            .children(ns::MD, "AssertionConsumerService")
+            .map(|e| (e.attribute("index"), e.attribute("isDefault"), e.attribute("Location")))
+            .collect();
+        assert_eq!(
+            acs,
+            [
+                (Some("0"), Some("true"), Some("https://sp.example/saml/acs")),
+                (Some("1"), None, Some("https://old.example/acs")),
+            ]
+        );
+    }
+
+    #[test]
+    fn it_can_be_signed_by_its_id() {
+        let signed = sign_enveloped(&metadata().to_xml().unwrap(), idp_key(), None).unwrap();
+        let document = parse(signed.as_bytes(), &Limits::METADATA).unwrap();
+        let first = document.root().elements().next().unwrap();
+        assert!(first.is(ns::DS, "Signature"));
+    }
+}

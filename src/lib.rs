@@ -16,3 +16,11 @@ pub mod keys;
 pub mod oidc;
 pub mod saml;
 pub mod xml;
+
+// domain
+pub mod audit;
+pub mod change;
+pub mod connection;
+pub mod logout;
+pub mod policy;
+pub mod session;

@@ -1,0 +1,258 @@
+//! What the domain wants written. A list of changes is one transaction: all of it happens, or none.
+//!
+//! Each change says what it expects; where the store finds something else, the commit fails with a
+//! conflict that names the change, and the use case reads and decides again.
+
+use serde::{Deserialize, Serialize};
+
+use crate::audit::AuditEvent;
+use crate::clock::Timestamp;
+use crate::id::{BrowserSessionId, ClientId, IdpId, IdpSessionId, LogoutId};
+use crate::logout::{Leg, Logout};
+use crate::oidc::{AuthorizeRequest, CodeBinding, Confirm, LogoutScope, Scopes, Subject};
+use crate::secret::TokenHash;
+use crate::session::{AppSession, BrowserSession, IdpSession, SignedIn};
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum Change {
+    // Sign-in
+    AddAuthnRequest(Box<PendingAuthnRequest>),
+    /// Exactly one row: an AuthnRequest is answered once.
+    TakeAuthnRequest {
+        id: String,
+    },
+    /// Exactly one row: an assertion is used once (SAML Profiles 4.1.4.5).
+    RememberAssertion {
+        idp: IdpId,
+        assertion_id: String,
+        until: Timestamp,
+    },
+    HoldSignIn {
+        handle: TokenHash,
+        sign_in: Box<VerifiedSignIn>,
+        expires_at: Timestamp,
+    },
+    TakeHeldSignIn {
+        handle: TokenHash,
+    },
+    BeginBrowserSession {
+        session: Box<BrowserSession>,
+        cookie: TokenHash,
+    },
+    /// Exactly one row: the session is live and nobody else has changed it since it was read.
+    AdvanceBrowserSession {
+        id: BrowserSessionId,
+        version: i64,
+        idle_until: Timestamp,
+        expires_at: Timestamp,
+        /// A new cookie value, at every authentication.
+        cookie: Option<TokenHash>,
+    },
+    /// Exactly one row, as above. From then on nothing of the session is accepted.
+    EndBrowserSession {
+        id: BrowserSessionId,
+        version: i64,
+    },
+    SaveIdpSession {
+        browser_session: BrowserSessionId,
+        session: Box<IdpSession>,
+    },
+    AddAppSession {
+        browser_session: BrowserSessionId,
+        app: AppSession,
+    },
+    AddCode(Box<Code>),
+    /// Exactly one row: a code is redeemed once.
+    RedeemCode {
+        hash: TokenHash,
+    },
+    AddAccessToken(Box<AccessToken>),
+    RevokeAccessTokensOf {
+        code: TokenHash,
+    },
+
+    // Logout
+    AskLogout {
+        handle: TokenHash,
+        question: Box<LogoutQuestion>,
+        expires_at: Timestamp,
+    },
+    /// Exactly one row: a question is answered once.
+    TakeLogoutQuestion {
+        handle: TokenHash,
+    },
+    BeginLogout {
+        logout: Box<Logout>,
+        handle: TokenHash,
+    },
+    /// Exactly one row: nobody else has advanced the logout since it was read.
+    AdvanceLogout {
+        id: LogoutId,
+        version: i64,
+        answered_at: Option<Timestamp>,
+        settled_at: Option<Timestamp>,
+    },
+    SaveLeg {
+        leg: Box<Leg>,
+    },
+
+    // Settings
+    SaveClient {
+        id: ClientId,
+        settings: String,
+        secret: Option<TokenHash>,
+        source: Source,
+    },
+    SaveIdp {
+        id: IdpId,
+        entity_id: String,
+        settings: String,
+        metadata: String,
+        domains: Vec<String>,
+        source: Source,
+    },
+    DisableIdp {
+        id: IdpId,
+    },
+    AddAdminToken {
+        hash: TokenHash,
+        name: String,
+    },
+    AddSecretKey {
+        name: &'static str,
+        key: [u8; 32],
+    },
+    AddSigningKey(Box<StoredSigningKey>),
+
+    Record(AuditEvent),
+}
+
+/// Who wrote a setting. What a file declares, the file changes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// Command line or API.
+    Admin,
+    /// `sloop.toml` or the metadata folder.
+    File,
+}
+
+impl Source {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::File => "file",
+        }
+    }
+}
+
+/// An AuthnRequest that waits for its Response.
+#[derive(Clone, PartialEq, Debug)]
+pub struct PendingAuthnRequest {
+    /// The SAML ID, which comes back as `InResponseTo`.
+    pub id: String,
+    pub relay_state: TokenHash,
+    /// Of the transaction cookie: only the browser that asked may use the answer.
+    pub browser: TokenHash,
+    pub idp: IdpId,
+    pub wanted: Wanted,
+    pub expires_at: Timestamp,
+}
+
+/// What the client asked for, kept until the IdP has answered.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Wanted {
+    pub request: AuthorizeRequest,
+    /// The IdP was told to authenticate the person anew.
+    pub force_authn: bool,
+    /// The person must have authenticated at this time or later (`prompt=login`, `max_age`).
+    pub authn_not_before: Option<Timestamp>,
+}
+
+/// A Response that was verified and accepted, before anything was written of it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct VerifiedSignIn {
+    pub request_id: String,
+    pub idp: IdpId,
+    pub assertion_id: String,
+    pub remember_until: Timestamp,
+    pub subject: Subject,
+    pub facts: SignedIn,
+}
+
+/// An authorization code, by its hash.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Code {
+    pub hash: TokenHash,
+    pub browser_session: BrowserSessionId,
+    pub grant: Grant,
+}
+
+/// What a code stands for.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Grant {
+    pub binding: CodeBinding,
+    pub scopes: Scopes,
+    pub nonce: Option<String>,
+    pub idp_session: IdpSessionId,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct AccessToken {
+    pub hash: TokenHash,
+    pub code: TokenHash,
+    pub browser_session: BrowserSessionId,
+    pub client: ClientId,
+    pub idp_session: IdpSessionId,
+    pub scopes: Scopes,
+    pub expires_at: Timestamp,
+}
+
+/// A logout that was asked for, before it is known whose session it ends: it waits for the browser's
+/// `Lax` cookie, or for the person's yes.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct LogoutQuestion {
+    pub scope: LogoutScope,
+    pub confirm: Confirm,
+    pub initiator: Option<ClientId>,
+    pub target: Option<String>,
+    /// A `post_logout_redirect_uri` was sent and is not on the client's list.
+    pub target_refused: bool,
+    pub hint: Option<Hint>,
+    /// The browser has been shown the question.
+    pub asked: bool,
+}
+
+/// Whom an `id_token_hint` names.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Hint {
+    pub subject: Subject,
+    pub sid: Option<String>,
+}
+
+/// A private key with its public face.
+#[derive(Clone, PartialEq, Debug)]
+pub struct StoredSigningKey {
+    pub id: String,
+    pub purpose: KeyPurpose,
+    pub algorithm: String,
+    pub certificate: Option<Vec<u8>>,
+    /// PKCS#8 DER. The store seals it.
+    pub private: zeroize::Zeroizing<Vec<u8>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeyPurpose {
+    /// ID tokens and logout tokens.
+    Oidc,
+    /// SAML messages and our SP metadata.
+    Saml,
+}
+
+impl KeyPurpose {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Oidc => "oidc",
+            Self::Saml => "saml",
+        }
+    }
+}

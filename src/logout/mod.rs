@@ -1,0 +1,158 @@
+//! One logout: a durable transaction with legs, a deadline and an outcome.
+//!
+//! [`plan`] makes the legs, [`ladder`] chooses how an IdP is asked, [`flow`] moves the whole from
+//! event to event, [`outcome`] says what is known, [`retry`] when an app is told again, and
+//! [`explain`] puts it into sentences.
+
+pub mod explain;
+pub mod flow;
+pub mod ladder;
+pub mod outcome;
+pub mod plan;
+pub mod retry;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::id::{BrowserSessionId, ClientId, IdpId, LegId, LogoutId};
+use crate::oidc::{LogoutScope, Subject};
+use crate::saml::{NameId, SessionIndex};
+use crate::secret::TokenHash;
+use crate::session::Sid;
+
+pub use flow::{Answer, Attempt, Decision, Event, Next};
+pub use ladder::{Rung, WhyLocal};
+pub use outcome::{LegOutcome, Outcome};
+
+/// An aggregate: every commit that advances it names the version that was read.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Logout {
+    pub id: LogoutId,
+    pub version: i64,
+    pub document: LogoutDocument,
+    pub created_at: Timestamp,
+    pub deadline: Timestamp,
+    /// The person has been sent on; no IdP leg is open any more.
+    pub answered_at: Option<Timestamp>,
+    /// Every leg is closed.
+    pub settled_at: Option<Timestamp>,
+    pub legs: Vec<Leg>,
+}
+
+/// What stays the same from the start of a logout to its end.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct LogoutDocument {
+    pub reason: Reason,
+    pub scope: LogoutScope,
+    pub browser_session: BrowserSessionId,
+    pub sid: Sid,
+    pub subject: Subject,
+    /// The client that asked, where it is known.
+    pub initiator: Option<ClientId>,
+    /// Where the person goes at the end. It was checked against the client's list when the logout
+    /// began, and carries the client's `state`; nothing that arrives later can change it.
+    pub target: Option<String>,
+}
+
+/// Why a logout happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// An app sent the browser to `end_session` or `/v2/logout`.
+    RpInitiated,
+    /// Another person signed in with the same browser.
+    SwitchedUser,
+}
+
+/// One party to be told.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Leg {
+    pub id: LegId,
+    pub position: u32,
+    pub party: Party,
+    pub state: LegState,
+    /// The LogoutRequest that was sent for it; kept when the leg is closed, so that a late answer
+    /// still finds it.
+    #[serde(skip)]
+    pub asked: Option<Asked>,
+    /// Whom the IdP is asked to log out. Personal data: the store seals it.
+    #[serde(skip)]
+    pub principal: Option<Principal>,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Party {
+    /// An app, by its back-channel logout URI.
+    App { client: ClientId },
+    /// One IdP session, through the browser.
+    Idp { idp: IdpId, rung: Rung },
+}
+
+/// The NameID element and every SessionIndex exactly as the IdP asserted them.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Principal {
+    pub name_id: NameId,
+    pub session_indexes: Vec<SessionIndex>,
+}
+
+/// Which message an answer belongs to.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Asked {
+    pub request_id: String,
+    pub relay_state: TokenHash,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum LegState {
+    /// An IdP leg whose turn has not come.
+    Planned,
+    /// The browser was sent to the IdP; its answer is awaited.
+    Waiting { since: Timestamp },
+    /// An app leg that is to be tried at `next_try`. While a worker holds the lease, that is when
+    /// the lease runs out.
+    Due { attempts: u32, next_try: Timestamp, last_error: Option<String> },
+    /// The leg has its outcome.
+    Closed { outcome: LegOutcome, detail: String, at: Timestamp },
+}
+
+impl Leg {
+    pub fn outcome(&self) -> Option<LegOutcome> {
+        match &self.state {
+            LegState::Closed { outcome, .. } => Some(*outcome),
+            _ => None,
+        }
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.outcome().is_none()
+    }
+
+    pub fn is_idp(&self) -> bool {
+        matches!(self.party, Party::Idp { .. })
+    }
+
+    /// When a worker must look at this leg, if ever.
+    pub fn due_at(&self) -> Option<Timestamp> {
+        match &self.state {
+            LegState::Due { next_try, .. } => Some(*next_try),
+            _ => None,
+        }
+    }
+}
+
+impl Logout {
+    pub fn leg(&self, id: LegId) -> Option<&Leg> {
+        self.legs.iter().find(|leg| leg.id == id)
+    }
+
+    pub fn outcome(&self) -> Outcome {
+        Outcome::of(&self.legs)
+    }
+
+    /// Whether an app of this logout is still to be told.
+    pub fn has_open_app(&self) -> bool {
+        self.legs.iter().any(|leg| leg.is_open() && !leg.is_idp())
+    }
+}

@@ -1,0 +1,150 @@
+//! What is known of each party, and of the whole.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Leg, LegState};
+
+/// How one leg ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LegOutcome {
+    /// The party said that it signed the person out.
+    Confirmed,
+    /// The IdP signed the person out, but could not reach all its other services
+    /// (SAML Core 3.7.3.2, `PartialLogout`).
+    Partial,
+    /// The party answered that it did not.
+    Refused,
+    /// Delivered, but nothing proves it.
+    Unconfirmed,
+    /// Asked, and silent.
+    NoAnswer,
+    /// Planned, and never asked.
+    NotSent,
+    /// The party offers no way to be told.
+    NotPossible,
+    /// Every try failed.
+    DeadLetter,
+}
+
+impl LegOutcome {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Partial => "partial",
+            Self::Refused => "refused",
+            Self::Unconfirmed => "unconfirmed",
+            Self::NoAnswer => "no_answer",
+            Self::NotSent => "not_sent",
+            Self::NotPossible => "not_possible",
+            Self::DeadLetter => "dead_letter",
+        }
+    }
+
+    /// Whether the party was asked at all.
+    fn was_asked(self) -> bool {
+        !matches!(self, Self::NotSent | Self::NotPossible)
+    }
+}
+
+impl fmt::Display for LegOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What can be said of a whole logout. Computed from the legs, and so revised until all are closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Every party confirmed.
+    Complete,
+    /// Our own session ended, and no other party was asked.
+    LocalOnly,
+    /// Anything between.
+    Partial,
+}
+
+impl Outcome {
+    pub fn of(legs: &[Leg]) -> Self {
+        let confirmed = |leg: &Leg| leg.outcome() == Some(LegOutcome::Confirmed);
+        let asked = |leg: &Leg| match &leg.state {
+            LegState::Planned => false,
+            LegState::Waiting { .. } => true,
+            LegState::Due { attempts, .. } => *attempts > 0,
+            LegState::Closed { outcome, .. } => outcome.was_asked(),
+        };
+        if !legs.iter().any(asked) {
+            Self::LocalOnly
+        } else if legs.iter().all(confirmed) {
+            Self::Complete
+        } else {
+            Self::Partial
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::LocalOnly => "local_only",
+            Self::Partial => "partial",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::id::LegId;
+    use crate::logout::Party;
+    use crate::rng::Rng;
+
+    fn leg(state: LegState) -> Leg {
+        Leg {
+            id: LegId::new(Timestamp::from_seconds(1), &Rng::system()),
+            position: 0,
+            party: Party::App { client: "app".parse().unwrap() },
+            state,
+            asked: None,
+            principal: None,
+        }
+    }
+
+    fn closed(outcome: LegOutcome) -> Leg {
+        leg(LegState::Closed { outcome, detail: String::new(), at: Timestamp::from_seconds(1) })
+    }
+
+    #[test]
+    fn complete_only_when_every_party_confirmed() {
+        use LegOutcome::*;
+        assert_eq!(Outcome::of(&[closed(Confirmed), closed(Confirmed)]), Outcome::Complete);
+        for other in [Partial, Refused, Unconfirmed, NoAnswer, NotSent, NotPossible, DeadLetter] {
+            let legs = [closed(Confirmed), closed(other)];
+            assert_eq!(Outcome::of(&legs), Outcome::Partial, "{other}");
+        }
+    }
+
+    #[test]
+    fn local_only_when_nobody_was_asked() {
+        use LegOutcome::*;
+        assert_eq!(Outcome::of(&[]), Outcome::LocalOnly);
+        assert_eq!(Outcome::of(&[closed(NotPossible), closed(NotSent)]), Outcome::LocalOnly);
+        assert_eq!(Outcome::of(&[closed(NotPossible), closed(NoAnswer)]), Outcome::Partial);
+    }
+
+    #[test]
+    fn an_open_leg_is_never_counted_as_confirmed() {
+        let waiting = leg(LegState::Waiting { since: Timestamp::from_seconds(1) });
+        assert_eq!(Outcome::of(&[closed(LegOutcome::Confirmed), waiting]), Outcome::Partial);
+        assert_eq!(Outcome::of(&[leg(LegState::Planned)]), Outcome::LocalOnly);
+    }
+}

@@ -1,0 +1,115 @@
+//! Who must be told.
+
+use std::sync::Arc;
+
+use super::{Leg, LegOutcome, LegState, Party, Principal, Rung, WhyLocal, retry};
+use crate::clock::Timestamp;
+use crate::connection::Connection;
+use crate::id::{ClientId, IdpId, LegId};
+use crate::oidc::{Client, LogoutScope};
+use crate::rng::Rng;
+use crate::session::{BrowserSession, IdpSession};
+
+/// What the plan must know of the parties besides the session itself.
+pub trait Parties {
+    fn client(&self, id: &ClientId) -> Option<Arc<Client>>;
+    fn connection(&self, id: &IdpId) -> Option<Arc<Connection>>;
+}
+
+/// One leg for every app of the session, the one that asked included (RP-Initiated Logout 1.0 2),
+/// and one for every IdP session, as far as the scope goes.
+///
+/// App legs begin leased, because whoever writes the logout also tells the apps at once; if it
+/// dies first, the lease runs out and another worker takes over.
+pub fn legs(
+    session: &BrowserSession,
+    scope: LogoutScope,
+    idps: IdpLegs,
+    parties: &impl Parties,
+    now: Timestamp,
+    rng: &Rng,
+) -> Vec<Leg> {
+    let mut plan: Vec<(Party, LegState, Option<Principal>)> = Vec::new();
+    if scope != LogoutScope::OpOnly {
+        plan.extend(session.app_sessions.iter().map(|app| {
+            let client = parties.client(&app.client);
+            (Party::App { client: app.client.clone() }, app_state(client.as_deref(), now), None)
+        }));
+    }
+    if scope == LogoutScope::AllAppsAndIdp {
+        let mut asked: Vec<_> = session
+            .idp_sessions
+            .iter()
+            .map(|idp| idp_leg(idp, parties.connection(&idp.idp).as_deref(), idps, now))
+            .collect();
+        asked.sort_by_key(|(party, ..)| match party {
+            Party::Idp { rung, .. } => rung.order(),
+            Party::App { .. } => u8::MAX,
+        });
+        plan.extend(asked);
+    }
+    let leg = |(position, (party, state, principal))| Leg {
+        id: LegId::new(now, rng),
+        position,
+        party,
+        state,
+        asked: None,
+        principal,
+    };
+    (0..).zip(plan).map(leg).collect()
+}
+
+/// Whether a browser will be there to carry messages to IdPs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IdpLegs {
+    Ask,
+    /// The IdP itself has just signed another person in with this browser. A LogoutRequest for the
+    /// former one could end the new session there, so none is sent, and the leg says so.
+    Skip,
+}
+
+fn app_state(client: Option<&Client>, now: Timestamp) -> LegState {
+    match client {
+        Some(client) if client.backchannel_logout_uri.is_some() => {
+            LegState::Due { attempts: 0, next_try: now.plus(retry::LEASE), last_error: None }
+        }
+        Some(_) => closed(LegOutcome::NotPossible, "the app has no back-channel logout URI", now),
+        None => closed(LegOutcome::NotPossible, "the app is not registered any more", now),
+    }
+}
+
+fn idp_leg(
+    session: &IdpSession,
+    connection: Option<&Connection>,
+    idps: IdpLegs,
+    now: Timestamp,
+) -> (Party, LegState, Option<Principal>) {
+    let rung = Rung::choose(connection, &session.signed_in);
+    let state = match (&rung, idps) {
+        (Rung::Local { why }, _) => closed(LegOutcome::NotPossible, why.as_str(), now),
+        (_, IdpLegs::Skip) => {
+            closed(LegOutcome::NotSent, "another person has signed in there with this browser", now)
+        }
+        _ => LegState::Planned,
+    };
+    let principal = session.signed_in.name_id.clone().map(|name_id| Principal {
+        name_id,
+        session_indexes: session.signed_in.session_indexes.clone(),
+    });
+    (Party::Idp { idp: session.idp.clone(), rung }, state, principal)
+}
+
+fn closed(outcome: LegOutcome, detail: &str, at: Timestamp) -> LegState {
+    LegState::Closed { outcome, detail: detail.to_owned(), at }
+}
+
+impl WhyLocal {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoConnection => "the connection to this IdP was removed or cannot be used",
+            Self::NoNameId => "the IdP asserted no NameID, and a LogoutRequest needs one",
+            Self::Configured => "this IdP is set to `fallback = local`",
+            Self::NoEndpoint => "the IdP's metadata has no URL that a browser could be sent to",
+        }
+    }
+}

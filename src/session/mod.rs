@@ -1,0 +1,9 @@
+//! What one browser holds: our session with it, what IdPs asserted in it, which apps joined it.
+
+mod app;
+mod browser;
+mod idp;
+
+pub use app::AppSession;
+pub use browser::{BrowserSession, Lifetime, Sid};
+pub use idp::{IdpSession, SignedIn};

@@ -24,3 +24,7 @@ pub mod connection;
 pub mod logout;
 pub mod policy;
 pub mod session;
+
+// edges out
+pub mod outbound;
+pub mod store;

@@ -1,0 +1,11 @@
+//! Requests that leave this machine. Every address is judged by the [`guard`] before a connection.
+
+pub mod cidr;
+pub mod client;
+mod error;
+pub mod guard;
+
+pub use cidr::{Cidr, CidrError};
+pub use client::{Answer, Client, Fetched, Roots, Timeouts};
+pub use error::{ClientError, SendError};
+pub use guard::{GuardConfig, Refusal};

@@ -1,0 +1,225 @@
+use super::{At, SessionKey, parse_json, query, table};
+use crate::change::LogoutQuestion;
+use crate::clock::Timestamp;
+use crate::id::{LegId, LogoutId};
+use crate::logout::{Asked, Leg, Logout, LogoutDocument, Outcome, Principal};
+use crate::secret::TokenHash;
+use crate::session::BrowserSession;
+use crate::store::sealed::{SealedStore, place};
+use crate::store::{Query, Row, Snapshot, StoreError, Value};
+
+/// By what a logout is found.
+#[derive(Clone, Debug)]
+pub enum LogoutKey {
+    Id(LogoutId),
+    /// The secret of its page.
+    Handle(TokenHash),
+    /// The RelayState that one of its LogoutRequests carried.
+    RelayState(TokenHash),
+    /// The ID of one of its LogoutRequests.
+    RequestId(String),
+}
+
+/// A logout, and the leg that the key belongs to where it names one.
+#[derive(Clone, Debug)]
+pub struct FoundLogout {
+    pub logout: Logout,
+    pub handle: TokenHash,
+    pub leg: Option<LegId>,
+}
+
+/// A line of the list of logouts.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct LogoutSummary {
+    pub id: LogoutId,
+    pub begun_at: String,
+    pub outcome: Outcome,
+    pub answered: bool,
+    pub settled: bool,
+}
+
+/// A row of the audit.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct RecordedEvent {
+    pub at: String,
+    pub kind: String,
+    pub client: Option<String>,
+    pub idp: Option<String>,
+    pub detail: String,
+}
+
+macro_rules! logout_sql {
+    ($condition:literal) => {
+        [
+            concat!(
+                "SELECT o.id, o.version, o.handle_hash, o.document, o.created_at, o.deadline, \
+                 o.answered_at, o.settled_at FROM logout o WHERE ",
+                $condition
+            ),
+            concat!(
+                "SELECT l.id, l.document, l.sealed, l.request_id, l.relay_state_hash FROM leg l \
+                 JOIN logout o ON o.id = l.logout_id WHERE ",
+                $condition,
+                " ORDER BY l.position"
+            ),
+        ]
+    };
+}
+
+impl LogoutKey {
+    fn queries(self) -> [Query; 2] {
+        let (sql, value): (_, Value) = match self {
+            Self::Id(id) => (logout_sql!("o.id = $1"), id.to_string().into()),
+            Self::Handle(handle) => (logout_sql!("o.handle_hash = $1"), handle.into()),
+            Self::RelayState(hash) => (
+                logout_sql!("o.id = (SELECT logout_id FROM leg WHERE relay_state_hash = $1)"),
+                hash.into(),
+            ),
+            Self::RequestId(id) => {
+                (logout_sql!("o.id = (SELECT logout_id FROM leg WHERE request_id = $1)"), id.into())
+            }
+        };
+        sql.map(|sql| query(sql, vec![value.clone()]))
+    }
+
+    fn names(&self, leg: &Leg) -> bool {
+        match (self, &leg.asked) {
+            (Self::RelayState(hash), Some(asked)) => asked.relay_state == *hash,
+            (Self::RequestId(id), Some(asked)) => asked.request_id == *id,
+            _ => false,
+        }
+    }
+}
+
+impl SealedStore {
+    pub async fn logout(&self, key: LogoutKey) -> Result<At<Option<FoundLogout>>, StoreError> {
+        let snapshot = self.engine.select(key.clone().queries().into()).await?;
+        let found = self.logout_in(&snapshot, &key)?;
+        Ok(At { now: snapshot.now, found })
+    }
+
+    /// A question that waits for an answer, and the browser's live session.
+    pub async fn logout_question(
+        &self,
+        handle: TokenHash,
+        cookie: Option<TokenHash>,
+    ) -> Result<At<(Option<LogoutQuestion>, Option<BrowserSession>)>, StoreError> {
+        let sql = "SELECT document, expires_at FROM logout_question WHERE handle_hash = $1";
+        let mut queries = vec![query(sql, vec![handle.into()])];
+        queries.extend(cookie.into_iter().flat_map(|hash| SessionKey::Cookie(hash).queries()));
+        let snapshot = self.engine.select(queries).await?;
+        let question = match table(&snapshot, 0).first() {
+            Some(row) if snapshot.now < row.timestamp("expires_at")? => {
+                Some(parse_json("logout_question.document", row.text("document")?)?)
+            }
+            _ => None,
+        };
+        let session = self.session_in(&snapshot, 1)?;
+        let session = session.filter(|session| session.is_live(snapshot.now));
+        Ok(At { now: snapshot.now, found: (question, session) })
+    }
+
+    /// Logouts that a worker must look at: an app is due, or the deadline has passed. The oldest
+    /// first, at most `limit` of each.
+    pub async fn due_logouts(&self, limit: i64) -> Result<At<Vec<LogoutId>>, StoreError> {
+        let now = self.engine.select(vec![]).await?.now;
+        let due = "SELECT logout_id AS id, MIN(due_at) AS due FROM leg WHERE due_at <= $1 \
+                   GROUP BY logout_id ORDER BY due LIMIT $2";
+        let late = "SELECT id FROM logout WHERE answered_at IS NULL AND deadline <= $1 \
+                    ORDER BY deadline LIMIT $2";
+        let queries = [due, late].map(|sql| query(sql, vec![now.into(), limit.into()]));
+        let snapshot = self.engine.select(queries.into()).await?;
+        let rows = table(&snapshot, 0).iter().chain(table(&snapshot, 1));
+        let mut found: Vec<LogoutId> = Vec::new();
+        for row in rows {
+            let id = row.parse("id")?;
+            if !found.contains(&id) {
+                found.push(id);
+            }
+        }
+        Ok(At { now: snapshot.now, found })
+    }
+
+    /// The newest logouts first.
+    pub async fn logouts(&self, limit: i64) -> Result<Vec<LogoutSummary>, StoreError> {
+        let [first, legs] = [
+            "SELECT id, created_at, answered_at, settled_at FROM logout \
+             ORDER BY created_at DESC, id DESC LIMIT $1",
+            "SELECT logout_id, document FROM leg WHERE logout_id IN \
+             (SELECT id FROM logout ORDER BY created_at DESC, id DESC LIMIT $1)",
+        ]
+        .map(|sql| query(sql, vec![limit.into()]));
+        let snapshot = self.engine.select(vec![first, legs]).await?;
+        let mut of: std::collections::HashMap<&str, Vec<Leg>> = std::collections::HashMap::new();
+        for row in table(&snapshot, 1) {
+            let leg = parse_json("leg.document", row.text("document")?)?;
+            of.entry(row.text("logout_id")?).or_default().push(leg);
+        }
+        let summary = |row: &Row| {
+            let id = row.text("id")?;
+            Ok(LogoutSummary {
+                id: row.parse("id")?,
+                begun_at: row.timestamp("created_at")?.to_string(),
+                outcome: Outcome::of(of.get(id).map(Vec::as_slice).unwrap_or_default()),
+                answered: row.optional_int("answered_at")?.is_some(),
+                settled: row.optional_int("settled_at")?.is_some(),
+            })
+        };
+        table(&snapshot, 0).iter().map(summary).collect()
+    }
+
+    /// What was recorded of one logout, in order.
+    pub async fn events_of(&self, logout: LogoutId) -> Result<Vec<RecordedEvent>, StoreError> {
+        let sql = "SELECT at, kind, client_id, idp_id, detail FROM audit \
+                   WHERE logout_id = $1 ORDER BY at, id";
+        let params = vec![logout.to_string().into()];
+        let snapshot = self.engine.select(vec![query(sql, params)]).await?;
+        let event = |row: &Row| {
+            Ok(RecordedEvent {
+                at: row.timestamp("at")?.to_string(),
+                kind: row.text("kind")?.to_owned(),
+                client: row.optional_text("client_id")?.map(str::to_owned),
+                idp: row.optional_text("idp_id")?.map(str::to_owned),
+                detail: row.text("detail")?.to_owned(),
+            })
+        };
+        table(&snapshot, 0).iter().map(event).collect()
+    }
+
+    fn logout_in(
+        &self,
+        snapshot: &Snapshot,
+        key: &LogoutKey,
+    ) -> Result<Option<FoundLogout>, StoreError> {
+        let Some(row) = table(snapshot, 0).first() else { return Ok(None) };
+        let legs = table(snapshot, 1).iter().map(|row| self.leg(row));
+        let legs = legs.collect::<Result<Vec<_>, _>>()?;
+        let leg = legs.iter().find(|leg| key.names(leg)).map(|leg| leg.id);
+        let optional = |column| -> Result<_, StoreError> {
+            Ok(row.optional_int(column)?.map(Timestamp::from_micros))
+        };
+        let logout = Logout {
+            id: row.parse("id")?,
+            version: row.int("version")?,
+            document: parse_json::<LogoutDocument>("logout.document", row.text("document")?)?,
+            created_at: row.timestamp("created_at")?,
+            deadline: row.timestamp("deadline")?,
+            answered_at: optional("answered_at")?,
+            settled_at: optional("settled_at")?,
+            legs,
+        };
+        Ok(Some(FoundLogout { logout, handle: row.hash("handle_hash")?, leg }))
+    }
+
+    fn leg(&self, row: &Row) -> Result<Leg, StoreError> {
+        let mut leg: Leg = parse_json("leg.document", row.text("document")?)?;
+        if let Some(sealed) = row.optional_bytes("sealed")? {
+            leg.principal = Some(self.unseal::<Principal>(&place::leg(leg.id), sealed)?);
+        }
+        if let Some(request_id) = row.optional_text("request_id")? {
+            let relay_state = row.hash("relay_state_hash")?;
+            leg.asked = Some(Asked { request_id: request_id.to_owned(), relay_state });
+        }
+        Ok(leg)
+    }
+}

@@ -1,0 +1,169 @@
+use super::{At, query, table};
+use crate::clock::Timestamp;
+use crate::id::{AppSessionId, BrowserSessionId, ClientId, IdpId, IdpSessionId};
+use crate::oidc::{Scopes, Subject};
+use crate::secret::TokenHash;
+use crate::session::{AppSession, BrowserSession, IdpSession, SignedIn};
+use crate::store::sealed::{SealedStore, place};
+use crate::store::{Query, Row, Snapshot, StoreError, Value};
+
+/// By what a browser session is found.
+#[derive(Clone, Debug)]
+pub enum SessionKey {
+    Cookie(TokenHash),
+    Id(BrowserSessionId),
+    Sid(String),
+}
+
+/// A live access token, and whom it stands for.
+#[derive(Clone, Debug)]
+pub struct UsableToken {
+    pub client: ClientId,
+    pub scopes: Scopes,
+    pub subject: Subject,
+    pub signed_in: SignedIn,
+}
+
+const QUERIES_PER_SESSION: usize = 3;
+
+macro_rules! session_sql {
+    ($key:literal) => {
+        [
+            concat!(
+                "SELECT id, version, sid, subject, created_at, idle_until, expires_at, ended_at \
+                 FROM browser_session WHERE ",
+                $key,
+                " = $1"
+            ),
+            concat!(
+                "SELECT i.id, i.idp_id, i.sealed FROM idp_session i \
+                 JOIN browser_session b ON b.id = i.browser_session_id WHERE b.",
+                $key,
+                " = $1 ORDER BY i.id"
+            ),
+            concat!(
+                "SELECT a.id, a.client_id, a.created_at FROM app_session a \
+                 JOIN browser_session b ON b.id = a.browser_session_id WHERE b.",
+                $key,
+                " = $1 ORDER BY a.id"
+            ),
+        ]
+    };
+}
+
+impl SessionKey {
+    pub(super) fn queries(self) -> [Query; QUERIES_PER_SESSION] {
+        let (sql, value): (_, Value) = match self {
+            Self::Cookie(hash) => (session_sql!("cookie_hash"), hash.into()),
+            Self::Id(id) => (session_sql!("id"), id.to_string().into()),
+            Self::Sid(sid) => (session_sql!("sid"), sid.into()),
+        };
+        sql.map(|sql| query(sql, vec![value.clone()]))
+    }
+}
+
+impl SealedStore {
+    /// A live browser session.
+    pub async fn browser_session(
+        &self,
+        key: SessionKey,
+    ) -> Result<At<Option<BrowserSession>>, StoreError> {
+        let snapshot = self.engine.select(key.queries().into()).await?;
+        let found = self.session_in(&snapshot, 0)?;
+        let found = found.filter(|session| session.is_live(snapshot.now));
+        Ok(At { now: snapshot.now, found })
+    }
+
+    /// The live sessions of a cookie and of a hint's `sid`, from one snapshot.
+    pub async fn browser_sessions(
+        &self,
+        cookie: Option<TokenHash>,
+        sid: Option<&str>,
+    ) -> Result<At<[Option<BrowserSession>; 2]>, StoreError> {
+        let keys = [cookie.map(SessionKey::Cookie), sid.map(|sid| SessionKey::Sid(sid.into()))];
+        let asked = keys.clone().map(|key| key.is_some());
+        let queries = keys.into_iter().flatten().flat_map(SessionKey::queries).collect();
+        let snapshot = self.engine.select(queries).await?;
+        let mut found = [None, None];
+        let mut first = 0;
+        for (slot, asked) in found.iter_mut().zip(asked) {
+            if asked {
+                let session = self.session_in(&snapshot, first)?;
+                *slot = session.filter(|session| session.is_live(snapshot.now));
+                first += QUERIES_PER_SESSION;
+            }
+        }
+        Ok(At { now: snapshot.now, found })
+    }
+
+    /// An access token that still opens userinfo: it and its browser session are live.
+    pub async fn access_token(
+        &self,
+        hash: TokenHash,
+    ) -> Result<At<Option<UsableToken>>, StoreError> {
+        let sql = "SELECT t.client_id, t.scope, t.expires_at, b.subject, b.idle_until, \
+                   b.expires_at AS session_expires_at, b.ended_at, i.id AS idp_session_id, i.sealed \
+                   FROM access_token t JOIN browser_session b ON b.id = t.browser_session_id \
+                   JOIN idp_session i ON i.id = t.idp_session_id WHERE t.hash = $1";
+        let snapshot = self.engine.select(vec![query(sql, vec![hash.into()])]).await?;
+        let now = snapshot.now;
+        let Some(row) = table(&snapshot, 0).first() else { return Ok(At { now, found: None }) };
+        let live = row.optional_int("ended_at")?.is_none()
+            && now < row.timestamp("expires_at")?
+            && now < row.timestamp("idle_until")?
+            && now < row.timestamp("session_expires_at")?;
+        if !live {
+            return Ok(At { now, found: None });
+        }
+        let place = place::idp_session(row.text("idp_session_id")?);
+        let token = UsableToken {
+            client: row.parse("client_id")?,
+            scopes: Scopes::parse(row.text("scope")?),
+            subject: Subject::stored(row.text("subject")?.to_owned()),
+            signed_in: self.unseal(&place, row.bytes("sealed")?)?,
+        };
+        Ok(At { now, found: Some(token) })
+    }
+
+    /// The session whose three queries begin at `first`.
+    pub(super) fn session_in(
+        &self,
+        snapshot: &Snapshot,
+        first: usize,
+    ) -> Result<Option<BrowserSession>, StoreError> {
+        let Some(row) = table(snapshot, first).first() else { return Ok(None) };
+        let idp = |row| self.idp_session(row);
+        Ok(Some(BrowserSession {
+            id: row.parse::<BrowserSessionId>("id")?,
+            version: row.int("version")?,
+            sid: row.text("sid")?.to_owned(),
+            subject: Subject::stored(row.text("subject")?.to_owned()),
+            created_at: row.timestamp("created_at")?,
+            idle_until: row.timestamp("idle_until")?,
+            expires_at: row.timestamp("expires_at")?,
+            ended_at: row.optional_int("ended_at")?.map(Timestamp::from_micros),
+            idp_sessions: table(snapshot, first + 1).iter().map(idp).collect::<Result<_, _>>()?,
+            app_sessions: table(snapshot, first + 2)
+                .iter()
+                .map(app_session)
+                .collect::<Result<_, _>>()?,
+        }))
+    }
+
+    fn idp_session(&self, row: &Row) -> Result<IdpSession, StoreError> {
+        let id: IdpSessionId = row.parse("id")?;
+        Ok(IdpSession {
+            id,
+            idp: row.parse::<IdpId>("idp_id")?,
+            signed_in: self.unseal(&place::idp_session(id), row.bytes("sealed")?)?,
+        })
+    }
+}
+
+fn app_session(row: &Row) -> Result<AppSession, StoreError> {
+    Ok(AppSession {
+        id: row.parse::<AppSessionId>("id")?,
+        client: row.parse("client_id")?,
+        created_at: row.timestamp("created_at")?,
+    })
+}

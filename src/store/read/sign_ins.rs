@@ -1,0 +1,107 @@
+use super::{At, SessionKey, parse_json, query, table};
+use crate::change::{Code, Grant, PendingAuthnRequest, VerifiedSignIn, Wanted};
+use crate::id::BrowserSessionId;
+use crate::secret::TokenHash;
+use crate::session::BrowserSession;
+use crate::store::sealed::{SealedStore, place};
+use crate::store::{Query, Row, Snapshot, StoreError};
+
+/// A code that was issued, and the live session it belongs to.
+#[derive(Clone, Debug)]
+pub struct RedeemableCode {
+    pub code: Code,
+    pub redeemed: bool,
+    /// `None` once the session has ended: then the code is worth nothing.
+    pub session: Option<BrowserSession>,
+}
+
+const AUTHN_REQUEST: &str = "SELECT id, relay_state_hash, browser_hash, idp_id, document, \
+                             expires_at FROM authn_request WHERE id = $1";
+
+impl SealedStore {
+    /// The AuthnRequest that a Response answers, if it still waits, and the browser's live session.
+    pub async fn authn_request(
+        &self,
+        id: &str,
+        cookie: Option<TokenHash>,
+    ) -> Result<At<(Option<PendingAuthnRequest>, Option<BrowserSession>)>, StoreError> {
+        let mut queries = vec![query(AUTHN_REQUEST, vec![id.into()])];
+        queries.extend(cookie.into_iter().flat_map(|hash| SessionKey::Cookie(hash).queries()));
+        let snapshot = self.engine.select(queries).await?;
+        let request = pending(&snapshot)?;
+        let session = self.session_in(&snapshot, 1)?;
+        let session = session.filter(|session| session.is_live(snapshot.now));
+        Ok(At { now: snapshot.now, found: (request, session) })
+    }
+
+    /// A verified sign-in that waits for its browser's `Lax` cookie.
+    pub async fn held_sign_in(
+        &self,
+        handle: TokenHash,
+    ) -> Result<At<Option<VerifiedSignIn>>, StoreError> {
+        let sql = "SELECT sealed, expires_at FROM held_sign_in WHERE handle_hash = $1";
+        let snapshot = self.engine.select(vec![query(sql, vec![handle.into()])]).await?;
+        let found = match table(&snapshot, 0).first() {
+            Some(row) if snapshot.now < row.timestamp("expires_at")? => {
+                Some(self.unseal(&place::held_sign_in(), row.bytes("sealed")?)?)
+            }
+            _ => None,
+        };
+        Ok(At { now: snapshot.now, found })
+    }
+
+    /// A code and its session. An expired code is not found.
+    pub async fn code(&self, hash: TokenHash) -> Result<At<Option<RedeemableCode>>, StoreError> {
+        let code = "SELECT browser_session_id, document, expires_at, redeemed_at \
+                    FROM code WHERE hash = $1";
+        let [session, idps, apps] = [
+            "SELECT b.id, b.version, b.sid, b.subject, b.created_at, b.idle_until, b.expires_at, \
+             b.ended_at FROM browser_session b JOIN code c ON c.browser_session_id = b.id \
+             WHERE c.hash = $1",
+            "SELECT i.id, i.idp_id, i.sealed FROM idp_session i \
+             JOIN code c ON c.browser_session_id = i.browser_session_id \
+             WHERE c.hash = $1 ORDER BY i.id",
+            "SELECT a.id, a.client_id, a.created_at FROM app_session a \
+             JOIN code c ON c.browser_session_id = a.browser_session_id \
+             WHERE c.hash = $1 ORDER BY a.id",
+        ];
+        let by_hash = |sql| -> Query { query(sql, vec![hash.into()]) };
+        let queries = [code, session, idps, apps].map(by_hash).into();
+        let snapshot = self.engine.select(queries).await?;
+        let now = snapshot.now;
+        let found = match table(&snapshot, 0).first() {
+            Some(row) if now < row.timestamp("expires_at")? => Some(RedeemableCode {
+                code: issued_code(row, hash)?,
+                redeemed: row.optional_int("redeemed_at")?.is_some(),
+                session: self.session_in(&snapshot, 1)?.filter(|session| session.is_live(now)),
+            }),
+            _ => None,
+        };
+        Ok(At { now, found })
+    }
+}
+
+fn issued_code(row: &Row, hash: TokenHash) -> Result<Code, StoreError> {
+    let session: BrowserSessionId = row.parse("browser_session_id")?;
+    Ok(Code {
+        hash,
+        browser_session: session,
+        grant: parse_json::<Grant>("code.document", row.text("document")?)?,
+    })
+}
+
+fn pending(snapshot: &Snapshot) -> Result<Option<PendingAuthnRequest>, StoreError> {
+    let Some(row) = table(snapshot, 0).first() else { return Ok(None) };
+    let expires_at = row.timestamp("expires_at")?;
+    if snapshot.now >= expires_at {
+        return Ok(None);
+    }
+    Ok(Some(PendingAuthnRequest {
+        id: row.text("id")?.to_owned(),
+        relay_state: row.hash("relay_state_hash")?,
+        browser: row.hash("browser_hash")?,
+        idp: row.parse("idp_id")?,
+        wanted: parse_json::<Wanted>("authn_request.document", row.text("document")?)?,
+        expires_at,
+    }))
+}

@@ -28,3 +28,9 @@ pub mod session;
 // edges out
 pub mod outbound;
 pub mod store;
+
+// use cases
+pub mod use_cases;
+
+// edges in
+pub mod http;

@@ -1,0 +1,56 @@
+//! The admin REST API: bearer token in, JSON out, errors as `application/problem+json` (RFC 9457).
+
+mod clients;
+mod identity_providers;
+mod problem;
+
+use axum::Router;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use super::App;
+use super::layer::BodyLimit;
+use crate::paths;
+use crate::secret::Token;
+use problem::Problem;
+
+pub(super) fn routes() -> Router<App> {
+    let idps = Router::new()
+        .route(
+            paths::API_IDENTITY_PROVIDERS,
+            get(identity_providers::list).post(identity_providers::save),
+        )
+        .route(&format!("{}/{{id}}", paths::API_IDENTITY_PROVIDERS), get(identity_providers::show))
+        .layer(BodyLimit::Metadata.layer());
+    let clients = Router::new()
+        .route(paths::API_CLIENTS, get(clients::list).post(clients::create))
+        .route(&format!("{}/{{id}}", paths::API_CLIENTS), get(clients::show))
+        .layer(BodyLimit::AdminJson.layer());
+    idps.merge(clients)
+}
+
+/// Every handler of the API takes this first: without a valid token nothing else is looked at.
+pub(super) struct Admin;
+
+impl axum::extract::FromRequestParts<App> for Admin {
+    type Rejection = Response;
+
+    async fn from_request_parts(
+        parts: &mut axum::http::request::Parts,
+        app: &App,
+    ) -> Result<Self, Response> {
+        let bearer = parts
+            .headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"));
+        let Some((_, token)) = bearer else { return Err(Problem::unauthorized().into_response()) };
+        match app.use_cases().is_admin(&Token::received(token)).await {
+            Ok(true) => Ok(Self),
+            Ok(false) => Err(Problem::unauthorized().into_response()),
+            Err(failure) => Err(Problem::of(&failure).into_response()),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::http::App;
+use crate::http::extract::{RawParams, RawParamsError};
+use crate::oidc::{ErrorCode, OAuthError};
+use crate::use_cases::TokenAnswer;
+
+/// `POST /connect/token` – OpenID Connect Core 3.1.3
+pub(super) async fn handle(
+    State(app): State<App>,
+    headers: HeaderMap,
+    params: Result<RawParams, RawParamsError>,
+) -> Response {
+    let params = match params {
+        Ok(params) => params.params,
+        Err(error) => {
+            let error = OAuthError::new(ErrorCode::InvalidRequest, error.to_string());
+            return refused(&error, None);
+        }
+    };
+    let authorization = headers.get(header::AUTHORIZATION);
+    // A header that is no text is a header that nobody can read: not the same as none.
+    let authorization = authorization.map(|value| value.to_str().unwrap_or("unreadable"));
+    match app.use_cases().token(&params, authorization).await {
+        Ok(TokenAnswer::Tokens(tokens)) => Json(tokens).into_response(),
+        Ok(TokenAnswer::Refused { error, www_authenticate }) => {
+            tracing::info!(code = error.code().as_str(), "a token request is refused: {error}");
+            refused(&error, www_authenticate)
+        }
+        Err(failure) => unavailable(&failure),
+    }
+}
+
+fn refused(error: &OAuthError, www_authenticate: Option<&'static str>) -> Response {
+    let status = StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let mut response = (status, Json(error.to_json())).into_response();
+    if let Some(value) = www_authenticate {
+        let value = header::HeaderValue::from_static(value);
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    }
+    response
+}
+
+/// The store does not answer: the client may try again.
+pub(super) fn unavailable(failure: &crate::use_cases::Failure) -> Response {
+    tracing::error!(code = failure.code(), hint = failure.hint(), "{failure}");
+    let error = OAuthError::new(ErrorCode::TemporarilyUnavailable, "please try again");
+    let headers = [(header::RETRY_AFTER, "1")];
+    (StatusCode::SERVICE_UNAVAILABLE, headers, Json(error.to_json())).into_response()
+}

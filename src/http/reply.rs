@@ -1,0 +1,187 @@
+//! What a use case returns, as a response.
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::App;
+use super::extract::{Cookies, SameSite};
+use super::layer::{PAGE_CSP, RequestId};
+use super::page;
+use crate::paths;
+use crate::secret::Token;
+use crate::use_cases::{
+    Browser, Choice, CookieChange, Next, Page, REQUEST_LIFETIME, Reply, UseCases,
+};
+
+const SESSION: &str = "sid";
+/// `SameSite=None`, so that it travels on the IdP's cross-site POST.
+const TRANSACTION: &str = "tx-";
+/// The same value, `SameSite=Lax`: some browsers withhold the other one.
+const TRANSACTION_LAX: &str = "txl-";
+
+/// How the request that is answered came to us.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum From {
+    /// A link, a redirect, or another site's form.
+    Elsewhere,
+    /// A form on a page of ours. Browsers apply our `form-action` to the whole chain of redirects,
+    /// so the answer is a page that goes on by itself.
+    OurForm,
+}
+
+/// The cookies of ours that a request carried.
+pub(super) fn browser(app: &App, cookies: &Cookies) -> Browser {
+    let session = cookies.get(&app.cookies.name(SESSION)).map(Token::received);
+    let transactions = [TRANSACTION, TRANSACTION_LAX]
+        .iter()
+        .flat_map(|prefix| {
+            let prefix = app.cookies.name(prefix);
+            let held = cookies.with_prefix(&prefix);
+            held.map(|(name, value)| (name.to_owned(), Token::received(value))).collect::<Vec<_>>()
+        })
+        .collect();
+    Browser { session, transactions }
+}
+
+pub(super) fn respond(app: &App, reference: &RequestId, reply: Reply, from: From) -> Response {
+    let mut response = match reply.next {
+        Next::Redirect(url) => match from {
+            From::Elsewhere => redirect(&url),
+            From::OurForm => {
+                let style = page::style_url(app.issuer());
+                page::html(&page::Onward { style: &style, url: &url })
+            }
+        },
+        Next::Post(form) => {
+            let style = page::style_url(app.issuer());
+            // The nonce is random and used once; so is the request's reference.
+            let nonce = reference.as_str();
+            let page = page::PostFormPage {
+                style: &style,
+                action: &form.action,
+                fields: &form.fields,
+                nonce,
+            };
+            let mut response = page::html(&page);
+            let policy = post_form_policy(nonce, app.issuer().is_secure());
+            if let Ok(policy) = HeaderValue::from_str(&policy) {
+                response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+            }
+            response
+        }
+        Next::Page(page) => show(app, *page),
+    };
+    set_cookies(app, reply.cookies, response.headers_mut());
+    response
+}
+
+/// 303 always: a browser never repeats a POST at the new address (RFC 9700 4.12).
+pub(super) fn redirect(url: &str) -> Response {
+    match HeaderValue::from_str(url) {
+        Ok(location) => (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response(),
+        Err(_) => {
+            tracing::error!("a URL that was checked cannot stand in a header");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// The page may submit itself, to wherever the IdP redirects from there.
+fn post_form_policy(nonce: &str, https: bool) -> String {
+    let action = match https {
+        true => "form-action https:",
+        // A loopback installation has loopback IdPs.
+        false => "form-action https: http:",
+    };
+    PAGE_CSP
+        .replace("form-action 'self'", action)
+        .replace("require-trusted-types-for 'script'", &format!("script-src 'nonce-{nonce}'"))
+}
+
+fn show(app: &App, shown: Page) -> Response {
+    let style = page::style_url(app.issuer());
+    let style = style.as_str();
+    let page_url = |handle: &Token| app.use_cases.settings().logout_page_url(handle.expose());
+    match shown {
+        Page::ChooseIdp { params, choices } => {
+            let link = |choice: Choice| page::Link {
+                url: with_idp(app, &params, choice.idp.as_str()),
+                name: choice.name,
+            };
+            let choices = choices.into_iter().map(link).collect();
+            page::html(&page::ChooseIdp { style, choices })
+        }
+        Page::ConfirmLogout { handle, app, everywhere, csrf, target_refused } => {
+            page::html(&page::LogoutConfirm {
+                style,
+                action: &page_url(&handle),
+                app: app.as_deref(),
+                everywhere,
+                csrf: &csrf,
+                target_refused,
+            })
+        }
+        Page::KeptSignedIn => page::html(&page::LogoutKept { style }),
+        Page::LogoutWaiting { handle, idp } => {
+            let action = handle.as_ref().map(page_url);
+            page::html(&page::LogoutWaiting { style, idp: &idp, action: action.as_deref() })
+        }
+        Page::LogoutEnd { logout, continue_to } => {
+            page::html(&page::LogoutEnd::of(&logout, continue_to.as_deref(), style))
+        }
+        Page::UnknownAnswer => page::html(&page::LogoutEnd::without_logout(
+            "This answer came too late, or twice",
+            "It belongs to no sign-out that is waiting. If you want to sign out, do so in the app.",
+            style,
+        )),
+        Page::NobodySignedIn => page::html(&page::LogoutEnd::without_logout(
+            "You are signed out here",
+            "Nobody was signed in with this browser.",
+            style,
+        )),
+    }
+}
+
+/// The same authorization request, with an IdP chosen.
+fn with_idp(app: &App, params: &crate::oidc::Params, idp: &str) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in params.iter().filter(|(name, _)| !matches!(*name, "idp" | "connection")) {
+        query.append_pair(name, value);
+    }
+    query.append_pair("idp", idp);
+    format!("{}?{}", app.issuer().url(paths::AUTHORIZE), query.finish())
+}
+
+fn set_cookies(app: &App, changes: Vec<CookieChange>, headers: &mut HeaderMap) {
+    let policy = app.cookies;
+    let mut add = |cookie: super::extract::SetCookie| {
+        headers.append(header::SET_COOKIE, cookie.header());
+    };
+    for change in changes {
+        match change {
+            CookieChange::SetSession(value) => add(policy.set(SESSION, &value)),
+            CookieChange::ClearSession => add(policy.remove(SESSION)),
+            CookieChange::SetTransaction { name, value } => {
+                let cookie = policy.set(&format!("{TRANSACTION}{name}"), &value);
+                add(cookie.same_site(SameSite::None).max_age(REQUEST_LIFETIME));
+                if app.issuer().is_secure() {
+                    let twin = policy.set(&format!("{TRANSACTION_LAX}{name}"), &value);
+                    add(twin.max_age(REQUEST_LIFETIME));
+                }
+            }
+            CookieChange::ClearTransaction { name } => {
+                let cookie = policy.remove(&format!("{TRANSACTION}{name}"));
+                add(cookie.same_site(SameSite::None));
+                if app.issuer().is_secure() {
+                    add(policy.remove(&format!("{TRANSACTION_LAX}{name}")));
+                }
+            }
+        }
+    }
+}
+
+impl App {
+    pub(super) fn use_cases(&self) -> &UseCases {
+        &self.use_cases
+    }
+}

@@ -1,0 +1,376 @@
+//! The assertion consumer (SAML Profiles 4.1.4): from an IdP's Response to a session and a code.
+
+use crate::audit::{AuditEvent, AuditKind};
+use crate::change::{Change, PendingAuthnRequest, VerifiedSignIn, Wanted};
+use crate::clock::Timestamp;
+use crate::connection::Connection;
+use crate::id::{BrowserSessionId, IdpSessionId};
+use crate::logout::plan::IdpLegs;
+use crate::logout::{Logout, Reason};
+use crate::oidc::{ErrorCode, LogoutScope, OAuthError, Subject, SubjectSource};
+use crate::saml::binding::post;
+use crate::saml::{Expected, Login, Received, Rejection, Status, status};
+use crate::secret::Token;
+use crate::session::{BrowserSession, SignedIn};
+use crate::store::CommitError;
+use crate::use_cases::sign_out::SignOut;
+use crate::use_cases::{
+    Browser, CookieChange, Failure, REQUEST_LIFETIME, Reply, TRIES, UseCases, transaction_name,
+};
+use crate::{paths, xml};
+
+/// What an IdP had a browser post.
+#[derive(Clone, Copy, Debug)]
+pub struct PostedResponse<'m> {
+    pub saml_response: &'m str,
+    pub relay_state: Option<&'m str>,
+}
+
+impl UseCases {
+    /// `POST /saml/acs`
+    ///
+    /// # Errors
+    /// [`Failure::Idp`] with the reason why the Response signs nobody in, [`Failure::Browser`] if
+    /// nothing waits for it.
+    pub async fn acs(
+        &self,
+        posted: PostedResponse<'_>,
+        browser: &Browser,
+    ) -> Result<Reply, Failure> {
+        // (1) Shape. Nothing of it is believed yet.
+        let refused = |error: &dyn std::fmt::Display| Failure::Idp {
+            code: "saml.unreadable",
+            idp: String::new(),
+            detail: error.to_string(),
+        };
+        let limits = &xml::Limits::MESSAGE;
+        let bytes =
+            post::decode(posted.saml_response, limits.bytes).map_err(|error| refused(&error))?;
+        let document = xml::parse(&bytes, limits).map_err(|error| refused(&error))?;
+        let received = Received::read(&document).map_err(|error| refused(&error))?;
+
+        // (2) Which request does it answer? There is no sign-in without one.
+        let unknown = || Failure::browser("unknown_request", "no sign-in waits for this Response");
+        let id = received.in_response_to().ok_or_else(unknown)?;
+        let read = self.store().authn_request(id, browser.session_hash()).await?;
+        let (now, (pending, session)) = (read.now, read.found);
+        let pending = pending.ok_or_else(unknown)?;
+        let same = |sent: &str| Token::received(sent).hash() == pending.relay_state;
+        if !posted.relay_state.is_none_or(same) {
+            return Err(Failure::browser("relay_state", "the RelayState is not of this request"));
+        }
+
+        // (3) Who wrote it, and is it meant for us, for this request, now?
+        let connection = self.view().await?.connection(&pending.idp, now).await?;
+        let login = received
+            .verify(&connection.metadata.signing_keys)
+            .and_then(|signed| signed.accept(&self.expected(&pending, &connection), now));
+        let login = match login {
+            Ok(login) => login,
+            Err(rejection) => {
+                return self.not_signed_in(pending, &connection, rejection, browser, now).await;
+            }
+        };
+        let verified = self.verified(&pending, &connection, login)?;
+
+        // (4) Is it the browser that asked? Its cookie may not travel on the IdP's cross-site POST;
+        //     then a GET of ours looks for it, and nothing is written before.
+        if browser.holds(&pending.id, &pending.browser) {
+            return self.complete(pending, verified, session, browser, None, now).await;
+        }
+        let handle = self.rng().handle();
+        let hold = Change::HoldSignIn {
+            handle: handle.hash(),
+            sign_in: Box::new(verified),
+            expires_at: now.plus(REQUEST_LIFETIME),
+        };
+        self.store().commit(now, vec![hold]).await.map_err(Failure::commit)?;
+        let path = format!("{}?handle={}", paths::SAML_ACS_CONTINUE, handle.expose());
+        Ok(Reply::redirect(self.settings().issuer.url(&path)))
+    }
+
+    /// `GET /saml/acs/continue`
+    ///
+    /// # Errors
+    /// [`Failure::Browser`] if this is not the browser that asked.
+    pub async fn acs_continue(&self, handle: &Token, browser: &Browser) -> Result<Reply, Failure> {
+        let unknown =
+            || Failure::browser("unknown_request", "no sign-in is held under this handle");
+        let held = self.store().held_sign_in(handle.hash()).await?.found.ok_or_else(unknown)?;
+        let read = self.store().authn_request(&held.request_id, browser.session_hash()).await?;
+        let (pending, session) = read.found;
+        let pending = pending.ok_or_else(unknown)?;
+        if !browser.holds(&pending.id, &pending.browser) {
+            return Err(Failure::browser(
+                "other_browser",
+                "the sign-in was begun in another browser, or it does not keep our cookies",
+            ));
+        }
+        self.complete(pending, held, session, browser, Some(handle), read.now).await
+    }
+
+    fn expected(&self, pending: &PendingAuthnRequest, connection: &Connection) -> Expected {
+        Expected {
+            idp: connection.metadata.entity_id.clone(),
+            sp: self.settings().saml_entity_id.clone(),
+            acs_url: self.settings().acs_url(),
+            request_id: pending.id.clone(),
+            clock_skew: self.settings().clock_skew,
+            authn_not_before: pending.wanted.authn_not_before,
+        }
+    }
+
+    fn verified(
+        &self,
+        pending: &PendingAuthnRequest,
+        connection: &Connection,
+        login: Login,
+    ) -> Result<VerifiedSignIn, Failure> {
+        let subject = self.subject(connection, &login)?;
+        let attributes: Vec<(String, Vec<String>)> = login
+            .attributes
+            .into_iter()
+            .map(|attribute| (attribute.name, attribute.values))
+            .collect();
+        Ok(VerifiedSignIn {
+            request_id: pending.id.clone(),
+            idp: pending.idp.clone(),
+            assertion_id: login.assertion_id,
+            remember_until: login.not_on_or_after,
+            subject,
+            facts: SignedIn {
+                name_id: login.name_id,
+                session_indexes: login.session_indexes,
+                authn_instant: login.authn_instant,
+                authn_context: login.authn_context,
+                session_not_on_or_after: login.session_not_on_or_after,
+                claims: connection.claims.claims(&attributes),
+            },
+        })
+    }
+
+    /// The stable, opaque `sub`: accounts of two IdPs are never joined.
+    fn subject(&self, connection: &Connection, login: &Login) -> Result<Subject, Failure> {
+        let refused = |code, detail: &str| Failure::Idp {
+            code,
+            idp: connection.id.to_string(),
+            detail: detail.to_owned(),
+        };
+        let source = &connection.settings.subject;
+        let value = match source {
+            SubjectSource::NameId => {
+                let name_id = login.name_id.as_ref().ok_or_else(|| {
+                    refused("subject_missing", "there is no NameID, and `subject = name_id`")
+                })?;
+                &name_id.value
+            }
+            SubjectSource::Attribute(name) => {
+                let found = login.attributes.iter().find(|attribute| attribute.name == *name);
+                let values = found.map(|attribute| attribute.values.as_slice());
+                match values {
+                    Some([value]) if !value.is_empty() => value,
+                    _ => {
+                        let detail = format!("the attribute {name:?} has not exactly one value");
+                        return Err(refused("subject_missing", &detail));
+                    }
+                }
+            }
+        };
+        let entity_id = connection.metadata.entity_id.as_str();
+        Ok(Subject::derive(&self.keys().subject, entity_id, source, value))
+    }
+
+    /// One transaction: the request and the assertion are used up, the session holds the sign-in,
+    /// the app has joined, and its code exists.
+    async fn complete(
+        &self,
+        pending: PendingAuthnRequest,
+        verified: VerifiedSignIn,
+        mut session: Option<BrowserSession>,
+        browser: &Browser,
+        held: Option<&Token>,
+        mut now: Timestamp,
+    ) -> Result<Reply, Failure> {
+        let cookie = self.rng().token();
+        for _ in 0..TRIES {
+            let signed_in = self.plan_sign_in(&pending, &verified, session, &cookie, now).await?;
+            let mut changes = signed_in.changes;
+            changes.extend(held.map(|handle| Change::TakeHeldSignIn { handle: handle.hash() }));
+            match self.store().commit(now, changes).await {
+                Ok(()) => {
+                    if let Some(logout) = &signed_in.replaced {
+                        self.tell_apps(logout);
+                    }
+                    let url = pending
+                        .wanted
+                        .request
+                        .reply
+                        .success(&self.settings().issuer, &signed_in.code);
+                    let name = transaction_name(&pending.id);
+                    return Ok(Reply::redirect(url)
+                        .with(CookieChange::SetSession(cookie))
+                        .with(CookieChange::ClearTransaction { name }));
+                }
+                Err(CommitError::Conflict {
+                    what: "AdvanceBrowserSession" | "EndBrowserSession",
+                }) => {
+                    let read =
+                        self.store().authn_request(&pending.id, browser.session_hash()).await?;
+                    (now, session) = (read.now, read.found.1);
+                }
+                Err(CommitError::Conflict { what }) => {
+                    let detail = format!("the Response has been used already ({what})");
+                    return Err(Failure::Browser { code: "replay", detail });
+                }
+                Err(other) => return Err(Failure::commit(other)),
+            }
+        }
+        Err(Failure::Contended)
+    }
+
+    async fn plan_sign_in(
+        &self,
+        pending: &PendingAuthnRequest,
+        verified: &VerifiedSignIn,
+        session: Option<BrowserSession>,
+        cookie: &Token,
+        now: Timestamp,
+    ) -> Result<PlannedSignIn, Failure> {
+        let lifetime = self.settings().session;
+        let mut changes = Vec::new();
+        let mut replaced = None;
+        let continued = match session {
+            Some(session) if session.subject == verified.subject => Some(session),
+            Some(other) => {
+                let wanted = SignOut {
+                    reason: Reason::SwitchedUser,
+                    scope: LogoutScope::AllAppsAndIdp,
+                    idps: IdpLegs::Skip,
+                    initiator: None,
+                    target: None,
+                };
+                let begun = self.plan_sign_out(&other, wanted, self.rng().handle(), now).await?;
+                changes.extend(begun.changes);
+                replaced = Some(begun.logout);
+                None
+            }
+            None => None,
+        };
+        let began = continued.is_none();
+        let mut session = continued.unwrap_or_else(|| {
+            BrowserSession::begin(
+                BrowserSessionId::new(now, self.rng()),
+                self.rng().handle().expose().to_owned(),
+                verified.subject.clone(),
+                lifetime,
+                now,
+            )
+        });
+        let version = session.version;
+        session.touch(lifetime, now);
+        let id = IdpSessionId::new(now, self.rng());
+        let sign_in = session.add_sign_in(id, verified.idp.clone(), verified.facts.clone());
+        changes.push(match began {
+            true => Change::BeginBrowserSession {
+                session: Box::new(session.clone()),
+                cookie: cookie.hash(),
+            },
+            false => Change::AdvanceBrowserSession {
+                id: session.id,
+                version,
+                idle_until: session.idle_until,
+                expires_at: session.expires_at,
+                cookie: Some(cookie.hash()),
+            },
+        });
+        changes.push(Change::TakeAuthnRequest { id: pending.id.clone() });
+        changes.push(Change::RememberAssertion {
+            idp: verified.idp.clone(),
+            assertion_id: verified.assertion_id.clone(),
+            until: verified.remember_until,
+        });
+        changes.push(Change::SaveIdpSession {
+            browser_session: session.id,
+            session: Box::new(sign_in.clone()),
+        });
+        let request = &pending.wanted.request;
+        let (code, grant) = self.grant(&mut session, request, sign_in.id, now);
+        changes.extend(grant);
+        let mut record = AuditEvent::new(AuditKind::SignInCompleted)
+            .session(session.id)
+            .client(&request.client_id)
+            .idp(&verified.idp);
+        if verified.facts.session_indexes.is_empty() {
+            record = record.detail("the IdP gave no SessionIndex: logout goes by NameID alone");
+        }
+        changes.push(Change::Record(record));
+        Ok(PlannedSignIn { changes, code, replaced })
+    }
+
+    /// The Response signs nobody in. What the IdP reports goes back to the client in OAuth's words;
+    /// what is not acceptable is between us and the IdP.
+    async fn not_signed_in(
+        &self,
+        pending: PendingAuthnRequest,
+        connection: &Connection,
+        rejection: Rejection,
+        browser: &Browser,
+        now: Timestamp,
+    ) -> Result<Reply, Failure> {
+        let request = &pending.wanted.request;
+        let record = AuditEvent::new(AuditKind::SignInRefused)
+            .client(&request.client_id)
+            .idp(&pending.idp)
+            .detail(format!("{}: {rejection}", rejection.code()));
+        let record = Change::Record(record);
+        let ours = browser.holds(&pending.id, &pending.browser);
+        if ours && rejection == Rejection::StaleAuthentication && !pending.wanted.force_authn {
+            // The IdP relied on an older session than `max_age` allows: ask for a fresh one.
+            let changes = vec![Change::TakeAuthnRequest { id: pending.id.clone() }, record];
+            self.store().commit(now, changes).await.map_err(Failure::commit)?;
+            let wanted = Wanted { force_authn: true, ..pending.wanted };
+            return self.send_authn_request(wanted, connection, now).await;
+        }
+        if ours && let Some(error) = oauth_error(&rejection) {
+            let changes = vec![Change::TakeAuthnRequest { id: pending.id.clone() }, record];
+            self.store().commit(now, changes).await.map_err(Failure::commit)?;
+            let url = request.reply.error(&self.settings().issuer, &error);
+            let name = transaction_name(&pending.id);
+            return Ok(Reply::redirect(url).with(CookieChange::ClearTransaction { name }));
+        }
+        self.store().commit(now, vec![record]).await.map_err(Failure::commit)?;
+        Err(Failure::Idp {
+            code: rejection.code(),
+            idp: pending.idp.to_string(),
+            detail: rejection.to_string(),
+        })
+    }
+}
+
+struct PlannedSignIn {
+    changes: Vec<Change>,
+    code: Token,
+    /// The session of another person in the same browser, which ends.
+    replaced: Option<Logout>,
+}
+
+/// What a client can be told of an IdP's refusal (OpenID Connect Core 3.1.2.6).
+fn oauth_error(rejection: &Rejection) -> Option<OAuthError> {
+    match rejection {
+        Rejection::Status(status) => Some(status_error(status)),
+        Rejection::StaleAuthentication => Some(OAuthError::new(
+            ErrorCode::LoginRequired,
+            "the IdP did not authenticate the person anew",
+        )),
+        _ => None,
+    }
+}
+
+fn status_error(found: &Status) -> OAuthError {
+    let (code, text) = if found.says(status::NO_PASSIVE) {
+        (ErrorCode::LoginRequired, "the IdP must ask the person")
+    } else {
+        (ErrorCode::AccessDenied, "the IdP did not sign the person in")
+    };
+    OAuthError::new(code, text)
+}

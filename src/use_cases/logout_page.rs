@@ -1,0 +1,124 @@
+//! `/connect/logout/{handle}`: the question, the waiting page and the end of one logout.
+
+use crate::change::{Change, LogoutQuestion};
+use crate::keys::keyed_hash;
+use crate::logout::Event;
+use crate::oidc::LogoutScope;
+use crate::policy::WhoseSession;
+use crate::secret::Token;
+use crate::store::{CommitError, LogoutKey};
+use crate::use_cases::{Browser, CookieChange, Failure, Page, Reply, TRIES, UseCases, end_session};
+
+/// What the person pressed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PageAnswer {
+    SignOut,
+    StaySignedIn,
+    /// Not to wait for an IdP any longer.
+    GoOn,
+}
+
+impl UseCases {
+    /// `GET`: wherever the logout stands, this shows it or goes on with it.
+    pub async fn logout_page(&self, handle: &Token, browser: &Browser) -> Result<Reply, Failure> {
+        let read = self.store().logout(LogoutKey::Handle(handle.hash())).await?;
+        if let Some(found) = read.found {
+            return self.go_on(found.logout, Some(handle), Vec::new(), read.now).await;
+        }
+        let read = self.store().logout_question(handle.hash(), browser.session_hash()).await?;
+        let (Some(question), _) = read.found else { return Err(unknown_page()) };
+        if !question.asked {
+            return self.decide(question, handle, browser, true).await;
+        }
+        Ok(Reply::page(Page::ConfirmLogout {
+            handle: handle.clone(),
+            app: question.initiator.as_ref().map(ToString::to_string),
+            everywhere: question.scope != LogoutScope::OpOnly,
+            csrf: self.csrf(handle, browser),
+            target_refused: question.target_refused,
+        }))
+    }
+
+    /// `POST`: the person answered. `csrf` proves that the page was shown to this browser.
+    ///
+    /// # Errors
+    /// [`Failure::Browser`] if the page is too old, or was shown to another browser.
+    pub async fn answer_logout_page(
+        &self,
+        handle: &Token,
+        answer: PageAnswer,
+        csrf: &str,
+        browser: &Browser,
+    ) -> Result<Reply, Failure> {
+        if answer == PageAnswer::GoOn {
+            let read = self.store().logout(LogoutKey::Handle(handle.hash())).await?;
+            let found = read.found.ok_or_else(unknown_page)?;
+            return self.go_on(found.logout, Some(handle), vec![Event::GaveUp], read.now).await;
+        }
+        let expected = self.csrf(handle, browser);
+        let same = expected.len() == csrf.len()
+            && openssl::memcmp::eq(expected.as_bytes(), csrf.as_bytes());
+        if !same {
+            return Err(Failure::browser("csrf", "the form was not shown to this browser"));
+        }
+        for _ in 0..TRIES {
+            let read = self.store().logout_question(handle.hash(), browser.session_hash()).await?;
+            let Some(question) = read.found.0 else {
+                // Pressed twice: the logout has begun.
+                return self.logout_page(handle, browser).await;
+            };
+            let reply = match answer {
+                PageAnswer::StaySignedIn => self.keep(handle).await?,
+                _ => self.confirmed(question, handle, browser).await?,
+            };
+            if let Some(reply) = reply {
+                return Ok(reply);
+            }
+        }
+        Err(Failure::Contended)
+    }
+
+    async fn keep(&self, handle: &Token) -> Result<Option<Reply>, Failure> {
+        let now = self.now().await?;
+        let take = Change::TakeLogoutQuestion { handle: handle.hash() };
+        match self.store().commit(now, vec![take]).await {
+            Ok(()) => Ok(Some(Reply::page(Page::KeptSignedIn))),
+            Err(CommitError::Conflict { .. } | CommitError::Unknown) => Ok(None),
+            Err(other) => Err(Failure::commit(other)),
+        }
+    }
+
+    /// The person said yes: the session of this browser ends, or, where it has none, the hint's.
+    async fn confirmed(
+        &self,
+        question: LogoutQuestion,
+        handle: &Token,
+        browser: &Browser,
+    ) -> Result<Option<Reply>, Failure> {
+        let sid = question.hint.as_ref().and_then(|hint| hint.sid.as_deref());
+        let read = self.store().browser_sessions(browser.session_hash(), sid).await?;
+        let [cookie, hinted] = read.found;
+        let whose =
+            crate::policy::whose_session(cookie, question.hint.as_ref(), hinted, question.confirm);
+        match whose {
+            WhoseSession::Nobody => {
+                Ok(Some(end_session::nobody(&question).with(CookieChange::ClearSession)))
+            }
+            WhoseSession::Ask(session) | WhoseSession::End(session) => {
+                self.end(&session, &question, handle, true, read.now).await
+            }
+        }
+    }
+
+    /// Binds the form to the handle and to the session cookie: another site can neither read the
+    /// page nor make a browser send a form that fits.
+    fn csrf(&self, handle: &Token, browser: &Browser) -> String {
+        let cookie = browser.session_hash().map(|hash| *hash.as_bytes()).unwrap_or_default();
+        let mac = keyed_hash(&self.keys().csrf, &[b"logout", handle.expose().as_bytes(), &cookie]);
+        Token::from_bytes(&mac).expose().to_owned()
+    }
+}
+
+fn unknown_page() -> Failure {
+    Failure::browser("logout_page", "no logout has this handle, or it is too old")
+}

@@ -1,0 +1,259 @@
+//! An IdP's answer to our LogoutRequest, at `/logout` (SAML Profiles 4.4.3.5).
+
+use crate::audit::{AuditEvent, AuditKind};
+use crate::change::Change;
+use crate::clock::Timestamp;
+use crate::connection::{Connection, UnsignedLogoutResponse};
+use crate::id::LegId;
+use crate::logout::{Answer, Event, Leg, LegOutcome, Logout, Party};
+use crate::saml::binding::post;
+use crate::saml::message::verify_enveloped;
+use crate::saml::{
+    BindingError, ExpectedAnswer, LogoutResponse, Proof, RedirectMessage, Status, StatusCode,
+};
+use crate::secret::Token;
+use crate::store::{CommitError, FoundLogout, LogoutKey};
+use crate::use_cases::{
+    Browser, CookieChange, Failure, Page, Reply, TRIES, UseCases, transaction_name,
+};
+use crate::xml;
+
+/// The message as it arrived.
+pub(super) enum Arrived<'m> {
+    Redirect(&'m RedirectMessage<'m>),
+    Post { message: &'m str },
+}
+
+impl UseCases {
+    /// `GET /logout?SAMLResponse=…`
+    ///
+    /// # Errors
+    /// Only when the store fails: what is wrong with an answer never strands its browser.
+    pub async fn logout_response_by_redirect(
+        &self,
+        message: &RedirectMessage<'_>,
+        browser: &Browser,
+    ) -> Result<Reply, Failure> {
+        self.logout_response(&Arrived::Redirect(message), message.relay_state(), browser).await
+    }
+
+    /// `POST /logout` with `SAMLResponse`
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn logout_response_by_post(
+        &self,
+        message: &str,
+        relay_state: Option<&str>,
+        browser: &Browser,
+    ) -> Result<Reply, Failure> {
+        self.logout_response(&Arrived::Post { message }, relay_state, browser).await
+    }
+
+    async fn logout_response(
+        &self,
+        arrived: &Arrived<'_>,
+        relay_state: Option<&str>,
+        browser: &Browser,
+    ) -> Result<Reply, Failure> {
+        // (1) Find what is waiting: by RelayState, which only this browser was given; where the IdP
+        //     lost it, by InResponseTo. A wrong RelayState finds nothing and consumes nothing.
+        let key = match relay_state {
+            Some(relay_state) => LogoutKey::RelayState(Token::received(relay_state).hash()),
+            None => match read(arrived) {
+                Ok(response) => LogoutKey::RequestId(response.in_response_to),
+                Err(reason) => return self.unknown_answer(&reason).await,
+            },
+        };
+        let read_now = self.store().logout(key).await?;
+        let now = read_now.now;
+        let Some(FoundLogout { logout, leg: Some(leg), .. }) = read_now.found else {
+            return self.unknown_answer("no logout waits for it").await;
+        };
+        let Some(leg) = logout.leg(leg).cloned() else {
+            return self.unknown_answer("no logout waits for it").await;
+        };
+
+        // (2) Is it this browser's? RelayState says so, or the transaction cookie.
+        let holds = leg
+            .asked
+            .as_ref()
+            .is_some_and(|asked| browser.holds(&asked.request_id, &asked.relay_state));
+        let by_relay_state = relay_state.is_some();
+
+        // (3) What is it worth?
+        let answer = self.weigh(arrived, &leg, by_relay_state, now).await?;
+
+        // (4) Record it, and let the browser go on.
+        let events = match (&answer, by_relay_state) {
+            (Ok(answer), _) => vec![Event::Answered { leg: leg.id, answer: answer.clone() }],
+            (Err(reason), true) => vec![unproven(leg.id, reason)],
+            (Err(_), false) => Vec::new(),
+        };
+        if let Err(reason) = &answer {
+            self.record_refused(&logout, &leg, reason, now).await?;
+        }
+        let mut reply = if by_relay_state || holds {
+            self.go_on(logout, None, events, now).await?
+        } else {
+            self.take_note(logout, events, now).await?
+        };
+        if let Some(asked) = &leg.asked {
+            let name = transaction_name(&asked.request_id);
+            reply = reply.with(CookieChange::ClearTransaction { name });
+        }
+        Ok(reply)
+    }
+
+    /// Whether the answer can be believed, and what it says. `Err` is the reason why it cannot.
+    async fn weigh(
+        &self,
+        arrived: &Arrived<'_>,
+        leg: &Leg,
+        by_relay_state: bool,
+        now: Timestamp,
+    ) -> Result<Result<Answer, String>, Failure> {
+        let (Party::Idp { idp, .. }, Some(asked)) = (&leg.party, &leg.asked) else {
+            return Ok(Err("this leg was not asked".into()));
+        };
+        let connection = match self.view().await?.connection(idp, now).await {
+            Ok(connection) => connection,
+            Err(Failure::Connection { detail, .. }) => return Ok(Err(detail)),
+            Err(other) => return Err(other),
+        };
+        let expected = ExpectedAnswer {
+            idp: connection.metadata.entity_id.clone(),
+            request_id: asked.request_id.clone(),
+            destination: self.settings().slo_url(),
+        };
+        Ok(judge(arrived, &connection, &expected, by_relay_state))
+    }
+
+    /// Records an outcome without moving the browser on: it could not prove that the logout is its
+    /// own, so it gets a link instead of a redirect.
+    async fn take_note(
+        &self,
+        mut logout: Logout,
+        events: Vec<Event>,
+        mut now: Timestamp,
+    ) -> Result<Reply, Failure> {
+        for _ in 0..TRIES {
+            let decision = logout.clone().on(events.iter().cloned(), now);
+            match self.store().commit(now, decision.changes).await {
+                Ok(()) => {
+                    let continue_to = decision.logout.document.target.clone();
+                    let logout = Box::new(decision.logout);
+                    return Ok(Reply::page(Page::LogoutEnd { logout, continue_to }));
+                }
+                Err(CommitError::Conflict { .. } | CommitError::Unknown) => {
+                    (logout, now) = self.read_again(logout.id).await?;
+                }
+                Err(other) => return Err(Failure::commit(other)),
+            }
+        }
+        Err(Failure::Contended)
+    }
+
+    async fn record_refused(
+        &self,
+        logout: &Logout,
+        leg: &Leg,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let mut event = AuditEvent::new(AuditKind::LogoutAnswerRefused).logout(logout.id);
+        if let Party::Idp { idp, .. } = &leg.party {
+            event = event.idp(idp);
+        }
+        let record = Change::Record(event.detail(reason));
+        self.store().commit(now, vec![record]).await.map_err(Failure::commit)
+    }
+
+    /// An answer that belongs to nothing we know: used up, forged, or years late.
+    async fn unknown_answer(&self, reason: &str) -> Result<Reply, Failure> {
+        tracing::warn!(reason, "a LogoutResponse belongs to no logout that we know");
+        Ok(Reply::page(Page::UnknownAnswer))
+    }
+}
+
+/// The verification order of the bindings: signature, then meaning.
+fn judge(
+    arrived: &Arrived<'_>,
+    connection: &Connection,
+    expected: &ExpectedAnswer,
+    by_relay_state: bool,
+) -> Result<Answer, String> {
+    let keys = &connection.metadata.signing_keys;
+    let (response, proof) = match arrived {
+        Arrived::Redirect(message) => {
+            let proof = match message.is_signed() {
+                // SAML Bindings 3.4.4.1: over the octets as they arrived, before anything is read.
+                true => message.verify(keys).map(|()| Proof::Signed).map_err(say)?,
+                false => Proof::Unsigned,
+            };
+            (read(arrived)?, proof)
+        }
+        Arrived::Post { message } => {
+            let bytes = post::decode(message, xml::Limits::MESSAGE.bytes).map_err(say)?;
+            let document = xml::parse(&bytes, &xml::Limits::MESSAGE).map_err(say)?;
+            let proof = verify_enveloped(&document, keys).map_err(say)?;
+            (LogoutResponse::parse(document.root()).map_err(say)?, proof)
+        }
+    };
+    response.check(expected, &proof).map_err(say)?;
+    let accept_unsigned = by_relay_state
+        && connection.settings.unsigned_logout_response == UnsignedLogoutResponse::Accept;
+    let (outcome, said) = outcome_of(&response.status);
+    match proof {
+        Proof::Signed => Ok(Answer { outcome, proven: true, detail: format!("{said}, signed") }),
+        Proof::Unsigned if accept_unsigned => {
+            Ok(Answer { outcome, proven: true, detail: format!("{said}, unsigned") })
+        }
+        Proof::Unsigned => Err(format!("{said}, but nobody signed it")),
+    }
+}
+
+/// Reads the message, whoever wrote it.
+fn read(arrived: &Arrived<'_>) -> Result<LogoutResponse, String> {
+    let limit = xml::Limits::MESSAGE.bytes;
+    let bytes = match arrived {
+        Arrived::Redirect(message) => message.inflate(limit),
+        Arrived::Post { message } => post::decode(message, limit),
+    };
+    let bytes = bytes.map_err(|error: BindingError| error.to_string())?;
+    let document = xml::parse(&bytes, &xml::Limits::MESSAGE).map_err(say)?;
+    LogoutResponse::parse(document.root()).map_err(say)
+}
+
+/// SAML Core 3.7.3.2.
+fn outcome_of(status: &Status) -> (LegOutcome, String) {
+    if status.is_partial_logout() {
+        (LegOutcome::Partial, "PartialLogout".to_owned())
+    } else if status.is_success() {
+        (LegOutcome::Confirmed, "Success".to_owned())
+    } else {
+        (LegOutcome::Refused, describe(status))
+    }
+}
+
+fn describe(status: &Status) -> String {
+    let short = |uri: &str| uri.rsplit(':').next().unwrap_or(uri).chars().take(64).collect();
+    let code: String = match &status.code {
+        StatusCode::Other(uri) => short(uri),
+        known => short(known.uri()),
+    };
+    let nested = status.nested.iter().map(|uri| short(uri)).collect::<Vec<String>>();
+    match nested.is_empty() {
+        true => code,
+        false => format!("{code} ({})", nested.join(", ")),
+    }
+}
+
+fn unproven(leg: LegId, reason: &str) -> Event {
+    let outcome = LegOutcome::Unconfirmed;
+    Event::Answered { leg, answer: Answer { outcome, proven: false, detail: reason.to_owned() } }
+}
+
+fn say(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}

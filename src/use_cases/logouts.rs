@@ -1,0 +1,82 @@
+//! What happened to logouts, for whoever runs this service.
+
+use serde::Serialize;
+
+use crate::id::LogoutId;
+use crate::logout::{Leg, LegOutcome, Outcome, Party, explain};
+use crate::store::{LogoutKey, LogoutSummary, RecordedEvent};
+use crate::use_cases::{Failure, UseCases};
+
+/// One logout as a story.
+#[derive(Clone, Debug, Serialize)]
+pub struct LogoutStory {
+    pub id: LogoutId,
+    pub outcome: Outcome,
+    pub summary: &'static str,
+    pub reason: &'static str,
+    pub asked_by: Option<String>,
+    pub begun_at: String,
+    pub deadline: String,
+    pub answered_at: Option<String>,
+    pub settled_at: Option<String>,
+    pub returns_to: Option<String>,
+    pub legs: Vec<LegStory>,
+    pub events: Vec<RecordedEvent>,
+}
+
+/// One party's part. It names no person: NameIDs stay sealed.
+#[derive(Clone, Debug, Serialize)]
+pub struct LegStory {
+    pub party: String,
+    pub channel: String,
+    pub outcome: Option<LegOutcome>,
+    pub said: String,
+    pub session_indexes: usize,
+}
+
+impl UseCases {
+    /// The newest first.
+    pub async fn logouts(&self, limit: i64) -> Result<Vec<LogoutSummary>, Failure> {
+        Ok(self.store().logouts(limit).await?)
+    }
+
+    /// # Errors
+    /// [`Failure::NotFound`]
+    pub async fn logout_story(&self, id: LogoutId) -> Result<LogoutStory, Failure> {
+        let read = self.store().logout(LogoutKey::Id(id)).await?;
+        let found = read.found.ok_or_else(|| Failure::NotFound { what: format!("logout {id}") })?;
+        let logout = found.logout;
+        Ok(LogoutStory {
+            id,
+            outcome: logout.outcome(),
+            summary: explain::whole(&logout),
+            reason: explain::reason(logout.document.reason),
+            asked_by: logout.document.initiator.as_ref().map(ToString::to_string),
+            begun_at: logout.created_at.to_string(),
+            deadline: logout.deadline.to_string(),
+            answered_at: logout.answered_at.map(|at| at.to_string()),
+            settled_at: logout.settled_at.map(|at| at.to_string()),
+            returns_to: logout.document.target.as_deref().map(without_query),
+            legs: logout.legs.iter().map(leg_story).collect(),
+            events: self.store().events_of(id).await?,
+        })
+    }
+}
+
+fn leg_story(leg: &Leg) -> LegStory {
+    LegStory {
+        party: match &leg.party {
+            Party::App { client } => format!("app {client}"),
+            Party::Idp { idp, .. } => format!("IdP {idp}"),
+        },
+        channel: explain::channel(&leg.party),
+        outcome: leg.outcome(),
+        said: explain::leg(leg),
+        session_indexes: leg.principal.as_ref().map_or(0, |found| found.session_indexes.len()),
+    }
+}
+
+/// The client's `state` is nobody else's.
+fn without_query(url: &str) -> String {
+    url.split(['?', '#']).next().unwrap_or_default().to_owned()
+}

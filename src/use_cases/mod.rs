@@ -1,0 +1,126 @@
+//! One file per thing that somebody wants done. A use case reads, lets the domain decide, commits,
+//! and returns what is next; it knows neither HTTP nor SQL.
+
+mod acs;
+mod admin_tokens;
+mod authorize;
+mod backchannel;
+mod cleanup;
+mod clients;
+mod end_session;
+mod failure;
+mod idps;
+mod keys;
+mod logout_page;
+mod logout_response;
+mod logouts;
+mod next;
+pub mod registry;
+mod settings;
+mod sign_out;
+mod sp_metadata;
+mod token;
+mod userinfo;
+mod v2_logout;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::clock::Timestamp;
+use crate::outbound;
+use crate::rng::Rng;
+use crate::store::{SealedStore, StoreError};
+
+pub use acs::PostedResponse;
+pub use clients::{Existing, SavedClient};
+pub use end_session::Arrival;
+pub use failure::Failure;
+pub use idps::{IdpReport, SaveIdp};
+pub use keys::Keys;
+pub use logout_page::PageAnswer;
+pub use logouts::LogoutStory;
+pub use next::{Browser, Choice, CookieChange, Next, Page, Reply, transaction_name};
+pub use registry::RegisteredClient;
+pub use settings::{REQUEST_LIFETIME, Settings};
+pub use token::TokenAnswer;
+
+/// Everything that can be done, with all it needs. Clones share it.
+#[derive(Clone)]
+pub struct UseCases(Arc<Inner>);
+
+pub struct Inner {
+    settings: Settings,
+    store: SealedStore,
+    keys: Keys,
+    registry: registry::Registry,
+    outbound: outbound::Client,
+    rng: Rng,
+    /// Wakes browsers that wait for apps to be told.
+    leg_closed: Notify,
+}
+
+/// How often a decision is made again when somebody else was faster.
+const TRIES: usize = 5;
+
+impl UseCases {
+    pub fn new(
+        settings: Settings,
+        store: SealedStore,
+        keys: Keys,
+        outbound: outbound::Client,
+        rng: Rng,
+    ) -> Self {
+        let registry = registry::Registry::new(store.clone());
+        Self(Arc::new(Inner {
+            settings,
+            store,
+            keys,
+            registry,
+            outbound,
+            rng,
+            leg_closed: Notify::new(),
+        }))
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    pub fn keys(&self) -> &Keys {
+        &self.0.keys
+    }
+
+    pub fn store(&self) -> &SealedStore {
+        &self.0.store
+    }
+
+    /// Whether requests can be served: the store answers.
+    pub async fn is_ready(&self) -> Result<(), StoreError> {
+        self.store().ping().await
+    }
+
+    fn rng(&self) -> &Rng {
+        &self.0.rng
+    }
+
+    async fn view(&self) -> Result<registry::View<'_>, StoreError> {
+        self.0.registry.view().await
+    }
+
+    /// Wakes whoever waits for a leg of a logout.
+    fn a_leg_closed(&self) {
+        self.0.leg_closed.notify_waiters();
+    }
+
+    /// Waits until a leg is closed on this node, or a moment, because another node may close it.
+    async fn leg_closed_or(&self, at_most: Duration) {
+        let _ = tokio::time::timeout(at_most, self.0.leg_closed.notified()).await;
+    }
+}
+
+/// The time left until `end`, seen at `now`.
+fn left(end: Timestamp, now: Timestamp) -> Duration {
+    end.since(now)
+}

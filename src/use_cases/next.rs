@@ -1,0 +1,109 @@
+use crate::logout::Logout;
+use crate::oidc::Params;
+use crate::saml::PostForm;
+use crate::secret::Token;
+
+/// What the browser gets, in words that HTTP, the CLI and the API can each render.
+#[derive(Debug)]
+pub struct Reply {
+    pub next: Next,
+    pub cookies: Vec<CookieChange>,
+}
+
+#[derive(Debug)]
+pub enum Next {
+    /// A URL that was checked before: the client's, the IdP's, or our own.
+    Redirect(String),
+    /// A form for an IdP.
+    Post(PostForm),
+    Page(Box<Page>),
+}
+
+#[derive(Debug)]
+pub enum Page {
+    /// Several IdPs could sign this person in: the same request again, with an IdP chosen.
+    ChooseIdp { params: Params, choices: Vec<Choice> },
+    ConfirmLogout {
+        handle: Token,
+        app: Option<String>,
+        everywhere: bool,
+        csrf: String,
+        target_refused: bool,
+    },
+    /// The person said no.
+    KeptSignedIn,
+    /// An IdP has been asked and has not answered.
+    LogoutWaiting { handle: Option<Token>, idp: String },
+    /// The truth about one logout. `continue_to` is offered as a link where the browser could not
+    /// prove that this logout is its own.
+    LogoutEnd { logout: Box<Logout>, continue_to: Option<String> },
+    /// An IdP's answer that belongs to no logout we know.
+    UnknownAnswer,
+    /// Nobody was signed in, and no registered URL was given to go to.
+    NobodySignedIn,
+}
+
+#[derive(Clone, Debug)]
+pub struct Choice {
+    pub idp: crate::id::IdpId,
+    pub name: String,
+}
+
+/// A cookie to set or to delete. HTTP knows names and attributes.
+#[derive(Clone, Debug)]
+pub enum CookieChange {
+    SetSession(Token),
+    ClearSession,
+    /// Binds a message to an IdP to this browser. `name` comes from the message's ID.
+    SetTransaction {
+        name: String,
+        value: Token,
+    },
+    ClearTransaction {
+        name: String,
+    },
+}
+
+/// The cookies that a request carried, as far as they are ours.
+#[derive(Clone, Debug, Default)]
+pub struct Browser {
+    pub session: Option<Token>,
+    /// Transaction cookies by the name that [`transaction_name`] gives them.
+    pub transactions: Vec<(String, Token)>,
+}
+
+impl Browser {
+    pub(super) fn session_hash(&self) -> Option<crate::secret::TokenHash> {
+        self.session.as_ref().map(Token::hash)
+    }
+
+    /// Whether the browser holds the transaction cookie of this message.
+    pub(super) fn holds(&self, request_id: &str, hash: &crate::secret::TokenHash) -> bool {
+        let name = transaction_name(request_id);
+        self.transactions.iter().any(|(held, value)| *held == name && value.hash() == *hash)
+    }
+}
+
+/// The part of a message ID that tells the cookies of several tabs apart.
+pub fn transaction_name(request_id: &str) -> String {
+    request_id.chars().filter(char::is_ascii_alphanumeric).take(16).collect()
+}
+
+impl Reply {
+    pub(super) fn of(next: Next) -> Self {
+        Self { next, cookies: Vec::new() }
+    }
+
+    pub(super) fn page(page: Page) -> Self {
+        Self::of(Next::Page(Box::new(page)))
+    }
+
+    pub(super) fn redirect(url: impl Into<String>) -> Self {
+        Self::of(Next::Redirect(url.into()))
+    }
+
+    pub(super) fn with(mut self, cookie: CookieChange) -> Self {
+        self.cookies.push(cookie);
+        self
+    }
+}

@@ -1,0 +1,160 @@
+//! Clients and IdP connections, parsed once per settings version.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use crate::clock::Timestamp;
+use crate::connection::{Connection, IdpSettings};
+use crate::id::{ClientId, IdpId};
+use crate::logout::plan::Parties;
+use crate::oidc::{Client, ClientSettings};
+use crate::secret::TokenHash;
+use crate::session::BrowserSession;
+use crate::store::{FoundIdp, SealedStore, StoreError};
+use crate::use_cases::Failure;
+
+/// What is stored, as it is used. Every read compares the settings version first, so a change counts
+/// from the next request on, on every node.
+pub struct Registry {
+    store: SealedStore,
+    cache: Mutex<Cache>,
+}
+
+#[derive(Default)]
+struct Cache {
+    version: i64,
+    clients: HashMap<ClientId, Arc<RegisteredClient>>,
+    connections: HashMap<IdpId, Arc<Connection>>,
+}
+
+#[derive(Debug)]
+pub struct RegisteredClient {
+    pub client: Arc<Client>,
+    pub secret: Option<TokenHash>,
+}
+
+/// The registry as it is at one settings version.
+pub struct View<'r> {
+    registry: &'r Registry,
+    version: i64,
+}
+
+impl Registry {
+    pub fn new(store: SealedStore) -> Self {
+        Self { store, cache: Mutex::default() }
+    }
+
+    /// Looks which settings count now.
+    pub async fn view(&self) -> Result<View<'_>, StoreError> {
+        let version = self.store.settings_version().await?;
+        self.cached(version, |_| ());
+        Ok(View { registry: self, version })
+    }
+
+    /// Works on the cache of one version; a cache of another version is emptied first.
+    fn cached<T>(&self, version: i64, with: impl FnOnce(&mut Cache) -> T) -> T {
+        let mut cache = self.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if cache.version != version {
+            *cache = Cache { version, ..Cache::default() };
+        }
+        with(&mut cache)
+    }
+}
+
+impl View<'_> {
+    pub async fn client(&self, id: &ClientId) -> Result<Option<Arc<RegisteredClient>>, StoreError> {
+        let registry = self.registry;
+        if let Some(known) = registry.cached(self.version, |cache| cache.clients.get(id).cloned()) {
+            return Ok(Some(known));
+        }
+        let Some(found) = registry.store.client(id).await? else { return Ok(None) };
+        let damaged = |error: String| StoreError::Corrupt(format!("client {id}: {error}"));
+        let settings: ClientSettings =
+            serde_json::from_str(&found.settings).map_err(|error| damaged(error.to_string()))?;
+        let client = Client::parse(settings).map_err(|error| damaged(error.to_string()))?;
+        let client = Arc::new(RegisteredClient { client: Arc::new(client), secret: found.secret });
+        registry.cached(self.version, |cache| {
+            cache.clients.insert(id.clone(), client.clone());
+        });
+        Ok(Some(client))
+    }
+
+    /// A connection that can be used now.
+    ///
+    /// # Errors
+    /// [`Failure::Connection`] says why it cannot: unknown, disabled, or metadata that has expired.
+    pub async fn connection(&self, id: &IdpId, now: Timestamp) -> Result<Arc<Connection>, Failure> {
+        let unusable =
+            |detail: &str| Failure::Connection { idp: id.clone(), detail: detail.into() };
+        let registry = self.registry;
+        let known = registry.cached(self.version, |cache| cache.connections.get(id).cloned());
+        let connection = match known {
+            Some(known) => known,
+            None => {
+                let found = registry.store.idp(id).await?;
+                let found = found.ok_or_else(|| unusable("there is no such IdP"))?;
+                if found.disabled {
+                    return Err(unusable("it is disabled"));
+                }
+                let parsed = Arc::new(parse(found, now).map_err(|error| unusable(&error))?);
+                registry.cached(self.version, |cache| {
+                    cache.connections.insert(id.clone(), parsed.clone());
+                });
+                parsed
+            }
+        };
+        match connection.metadata.valid_until {
+            Some(end) if end <= now => Err(unusable("the validUntil of its metadata has passed")),
+            _ => Ok(connection),
+        }
+    }
+
+    /// Everybody who takes part in a session, as far as they can still be told.
+    pub async fn parties(
+        &self,
+        session: &BrowserSession,
+        now: Timestamp,
+    ) -> Result<KnownParties, Failure> {
+        let mut parties = KnownParties::default();
+        for app in &session.app_sessions {
+            if let Some(found) = self.client(&app.client).await? {
+                parties.clients.insert(app.client.clone(), found.client.clone());
+            }
+        }
+        for idp in &session.idp_sessions {
+            match self.connection(&idp.idp, now).await {
+                Ok(connection) => {
+                    parties.connections.insert(idp.idp.clone(), connection);
+                }
+                Err(Failure::Connection { .. }) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(parties)
+    }
+}
+
+/// The parties of one session.
+#[derive(Default)]
+pub struct KnownParties {
+    clients: HashMap<ClientId, Arc<Client>>,
+    connections: HashMap<IdpId, Arc<Connection>>,
+}
+
+impl Parties for KnownParties {
+    fn client(&self, id: &ClientId) -> Option<Arc<Client>> {
+        self.clients.get(id).cloned()
+    }
+
+    fn connection(&self, id: &IdpId) -> Option<Arc<Connection>> {
+        self.connections.get(id).cloned()
+    }
+}
+
+/// Reads a stored IdP again. It was understood when it was saved, so what fails here is time.
+pub(super) fn parse(found: FoundIdp, now: Timestamp) -> Result<Connection, String> {
+    let settings: IdpSettings =
+        serde_json::from_str(&found.settings).map_err(|error| error.to_string())?;
+    Connection::parse(found.id, settings, found.metadata.as_bytes(), now)
+        .map_err(|error| error.to_string())
+}

@@ -1,0 +1,238 @@
+//! What every logout has in common: it begins in one transaction, and then goes from party to party.
+
+use std::time::Duration;
+
+use crate::audit::{AuditEvent, AuditKind};
+use crate::change::Change;
+use crate::clock::Timestamp;
+use crate::connection::BrowserBinding;
+use crate::id::{ClientId, LegId, LogoutId};
+use crate::logout::plan::{self, IdpLegs};
+use crate::logout::{
+    Asked, Event, Logout, LogoutDocument, Next as Step, Party, Reason, Rung, explain,
+};
+use crate::oidc::LogoutScope;
+use crate::saml::binding::redirect;
+use crate::saml::{LogoutReason, LogoutRequest, MessageKind, PostForm};
+use crate::secret::Token;
+use crate::session::BrowserSession;
+use crate::store::{CommitError, LogoutKey};
+use crate::use_cases::{
+    CookieChange, Failure, Next, Page, REQUEST_LIFETIME, Reply, TRIES, UseCases, left,
+    transaction_name,
+};
+
+/// What is asked for, once it is known whose session it ends.
+pub(super) struct SignOut {
+    pub reason: Reason,
+    pub scope: LogoutScope,
+    pub idps: IdpLegs,
+    pub initiator: Option<ClientId>,
+    pub target: Option<String>,
+}
+
+/// The changes that begin a logout, and what they begin.
+pub(super) struct Begun {
+    pub changes: Vec<Change>,
+    pub logout: Logout,
+    pub handle: Token,
+}
+
+impl UseCases {
+    /// Plans the logout of a session: one list of changes that ends it and writes down whom to tell.
+    /// From its commit on, nothing of the session is accepted, and nobody is forgotten.
+    pub(super) async fn plan_sign_out(
+        &self,
+        session: &BrowserSession,
+        wanted: SignOut,
+        handle: Token,
+        now: Timestamp,
+    ) -> Result<Begun, Failure> {
+        let parties = self.view().await?.parties(session, now).await?;
+        let legs = plan::legs(session, wanted.scope, wanted.idps, &parties, now, self.rng());
+        let mut logout = Logout {
+            id: LogoutId::new(now, self.rng()),
+            version: 1,
+            document: LogoutDocument {
+                reason: wanted.reason,
+                scope: wanted.scope,
+                browser_session: session.id,
+                sid: session.sid.clone(),
+                subject: session.subject.clone(),
+                initiator: wanted.initiator,
+                target: wanted.target,
+            },
+            created_at: now,
+            deadline: now.plus(self.settings().logout_deadline),
+            answered_at: None,
+            settled_at: None,
+            legs,
+        };
+        let begun = AuditEvent::new(AuditKind::LogoutBegun)
+            .logout(logout.id)
+            .session(session.id)
+            .detail(explain::reason(wanted.reason));
+        let ended = AuditEvent::new(AuditKind::SessionEnded).session(session.id).logout(logout.id);
+        let mut records = vec![Change::Record(ended), Change::Record(begun)];
+        records.extend(logout.mark_what_is_over(now).into_iter().map(Change::Record));
+        let mut changes = vec![
+            Change::EndBrowserSession { id: session.id, version: session.version },
+            Change::BeginLogout { logout: Box::new(logout.clone()), handle: handle.hash() },
+        ];
+        changes.extend(records);
+        Ok(Begun { changes, logout, handle })
+    }
+
+    /// Tells the apps of a logout that has just been committed. Nobody waits for it here; the legs
+    /// are leased, so they are told again if this node dies.
+    pub(super) fn tell_apps(&self, logout: &Logout) {
+        let due: Vec<LegId> =
+            logout.legs.iter().filter(|leg| leg.due_at().is_some()).map(|leg| leg.id).collect();
+        if !due.is_empty() {
+            let (use_cases, logout) = (self.clone(), logout.clone());
+            tokio::spawn(async move { use_cases.deliver(logout, due).await });
+        }
+    }
+
+    /// Sends the browser to the next party, or to the end. `events` happened on the way here.
+    pub(super) async fn go_on(
+        &self,
+        mut logout: Logout,
+        handle: Option<&Token>,
+        events: Vec<Event>,
+        mut now: Timestamp,
+    ) -> Result<Reply, Failure> {
+        let relay_state = self.rng().handle();
+        let request_id = self.rng().saml_id();
+        for _ in 0..TRIES {
+            let asked = Asked { request_id: request_id.clone(), relay_state: relay_state.hash() };
+            let here = Event::BrowserHere { asked };
+            let decision = logout.clone().on(events.iter().cloned().chain([here]), now);
+            match self.store().commit(now, decision.changes).await {
+                Ok(()) => {
+                    self.a_leg_closed();
+                    return self
+                        .step(decision.logout, decision.next, handle, &relay_state, now)
+                        .await;
+                }
+                Err(CommitError::Conflict { .. } | CommitError::Unknown) => {
+                    (logout, now) = self.read_again(logout.id).await?;
+                }
+                Err(other) => return Err(Failure::commit(other)),
+            }
+        }
+        Err(Failure::Contended)
+    }
+
+    /// A logout as it is now.
+    pub(super) async fn read_again(&self, id: LogoutId) -> Result<(Logout, Timestamp), Failure> {
+        let read = self.store().logout(LogoutKey::Id(id)).await?;
+        let found = read.found.ok_or_else(|| Failure::NotFound { what: format!("logout {id}") })?;
+        Ok((found.logout, read.now))
+    }
+
+    async fn step(
+        &self,
+        logout: Logout,
+        step: Step,
+        handle: Option<&Token>,
+        relay_state: &Token,
+        now: Timestamp,
+    ) -> Result<Reply, Failure> {
+        match step {
+            Step::AskIdp(leg) => self.ask_idp(&logout, leg, relay_state, now),
+            Step::Wait(leg) => Ok(waiting(&logout, leg, handle)),
+            Step::Continue | Step::Tell(_) | Step::Finish => self.finish(logout, now).await,
+        }
+    }
+
+    /// The LogoutRequest of one leg, by its binding (SAML Profiles 4.4.4.1).
+    fn ask_idp(
+        &self,
+        logout: &Logout,
+        leg: LegId,
+        relay_state: &Token,
+        now: Timestamp,
+    ) -> Result<Reply, Failure> {
+        let broken = |what: &str| Failure::Internal(format!("logout {}: {what}", logout.id));
+        let leg = logout.leg(leg).ok_or_else(|| broken("the leg is gone"))?;
+        let Party::Idp { rung, .. } = &leg.party else {
+            return Err(broken("an app is not asked through the browser"));
+        };
+        let (binding, location) = match rung {
+            Rung::SingleLogout { binding, location } | Rung::LoginUrl { binding, location } => {
+                (*binding, location)
+            }
+            Rung::Url { location } => return Ok(Reply::redirect(location.clone())),
+            Rung::Local { .. } => return Err(broken("a local leg is not asked")),
+        };
+        let asked = leg.asked.as_ref().ok_or_else(|| broken("the leg was not asked"))?;
+        let principal = leg.principal.clone().ok_or_else(|| broken("the leg has no principal"))?;
+        let xml = LogoutRequest {
+            id: asked.request_id.clone(),
+            issue_instant: now,
+            not_on_or_after: Some(now.plus(REQUEST_LIFETIME)),
+            destination: Some(location.clone()),
+            issuer: self.settings().saml_entity_id.clone(),
+            name_id: principal.name_id,
+            session_indexes: principal.session_indexes,
+            reason: Some(LogoutReason::User),
+        }
+        .to_xml()
+        .map_err(|error| broken(&error.to_string()))?;
+        let key = &self.keys().saml;
+        let relay_state = relay_state.expose();
+        let kind = MessageKind::Request;
+        let next = match binding {
+            BrowserBinding::Redirect => Next::Redirect(
+                redirect::encode(kind, &xml, Some(relay_state), location, Some(&key.signing))
+                    .map_err(|error| broken(&error.to_string()))?,
+            ),
+            BrowserBinding::Post => {
+                let signed =
+                    crate::xml::sign::sign_enveloped(&xml, &key.signing, Some(&key.certificate))
+                        .map_err(|error| broken(&error.to_string()))?;
+                Next::Post(PostForm::new(kind, &signed, Some(relay_state), location))
+            }
+        };
+        let cookie = CookieChange::SetTransaction {
+            name: transaction_name(&asked.request_id),
+            value: Token::received(relay_state),
+        };
+        Ok(Reply::of(next).with(cookie))
+    }
+
+    /// The end of the browser's way: apps are given their moment, then the person goes to the URL
+    /// that was checked at the start, or reads what is known.
+    async fn finish(&self, logout: Logout, now: Timestamp) -> Result<Reply, Failure> {
+        let logout = self.wait_for_apps(logout, now).await?;
+        Ok(match &logout.document.target {
+            Some(target) => Reply::redirect(target.clone()),
+            None => Reply::page(Page::LogoutEnd { logout: Box::new(logout), continue_to: None }),
+        })
+    }
+
+    /// Waits for open app legs, at most `logout.wait` from the start of the logout.
+    async fn wait_for_apps(
+        &self,
+        mut logout: Logout,
+        mut now: Timestamp,
+    ) -> Result<Logout, Failure> {
+        /// Another node may close a leg, and nothing wakes us then.
+        const LOOK_AGAIN: Duration = Duration::from_millis(100);
+        let until = logout.created_at.plus(self.settings().logout_wait);
+        while logout.has_open_app() && now < until {
+            self.leg_closed_or(left(until, now).min(LOOK_AGAIN)).await;
+            (logout, now) = self.read_again(logout.id).await?;
+        }
+        Ok(logout)
+    }
+}
+
+fn waiting(logout: &Logout, leg: LegId, handle: Option<&Token>) -> Reply {
+    let idp = match logout.leg(leg).map(|leg| &leg.party) {
+        Some(Party::Idp { idp, .. }) => idp.to_string(),
+        _ => String::new(),
+    };
+    Reply::page(Page::LogoutWaiting { handle: handle.cloned(), idp })
+}

@@ -34,3 +34,16 @@ pub mod use_cases;
 
 // edges in
 pub mod http;
+pub mod worker;
+
+// outermost
+pub mod config;
+pub mod declared;
+pub mod lifecycle;
+pub mod mock_idp;
+pub mod server;
+pub mod telemetry;
+
+pub mod demo;
+
+pub mod cli;

@@ -1,0 +1,186 @@
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+
+use super::output;
+use crate::change::Source;
+use crate::clock::Clock;
+use crate::connection::{BrowserBinding, EmailDomain, Fallback, IdpSettings};
+use crate::id::IdpId;
+use crate::oidc::SubjectSource;
+use crate::saml::EntityId;
+use crate::use_cases::{IdpReport, SaveIdp, UseCases};
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Connect an IdP by its metadata, or load new metadata for one that is connected
+    Add(Box<Add>),
+    /// All IdPs
+    List {
+        #[arg(long)]
+        json: bool,
+    },
+    /// One IdP, as it was understood
+    Show {
+        id: IdpId,
+        #[arg(long)]
+        json: bool,
+    },
+    /// What we understand of a metadata file or a connected IdP, and what logout will do there
+    Check {
+        /// A file, or the id of an IdP
+        what: String,
+        /// Which entity of the file is meant
+        #[arg(long, value_name = "E")]
+        entity_id: Option<EntityId>,
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Args)]
+pub(super) struct Add {
+    id: IdpId,
+    /// The metadata file
+    #[arg(long, value_name = "FILE")]
+    metadata: PathBuf,
+    /// Which entity of the file is meant, if there are several
+    #[arg(long, value_name = "E")]
+    entity_id: Option<EntityId>,
+    /// Where the person's identity comes from: name_id, or attribute:NAME
+    #[arg(long, default_value = "name_id")]
+    subject: SubjectSource,
+    /// What to do at logout if the IdP has no logout URL: login-url, url:URL, or local
+    #[arg(long, default_value = "login-url")]
+    fallback: Fallback,
+    /// An e-mail domain whose people belong to this IdP
+    #[arg(long = "domain", value_name = "D")]
+    domains: Vec<EmailDomain>,
+    /// The binding for LogoutRequests where the IdP offers both: redirect or post
+    #[arg(long, value_parser = parse_binding)]
+    slo_binding: Option<BrowserBinding>,
+    /// The binding for AuthnRequests where the IdP offers both: redirect or post
+    #[arg(long, value_parser = parse_binding)]
+    sso_binding: Option<BrowserBinding>,
+}
+
+/// `open` opens the store; checking a file does not need one.
+pub(super) async fn run(
+    command: Command,
+    open: impl AsyncFnOnce() -> anyhow::Result<UseCases>,
+) -> anyhow::Result<bool> {
+    match command {
+        Command::Add(add) => {
+            let metadata = read(&add.metadata)?;
+            let (id, settings) = add.settings();
+            let wanted = SaveIdp { id, settings, metadata, source: Source::Admin };
+            let report = open().await?.save_idp(wanted).await?;
+            print_report(&report);
+        }
+        Command::List { json } => {
+            let listed = open().await?.idps().await?;
+            if json {
+                let rows: Vec<_> = listed
+                    .iter()
+                    .map(|(id, report)| match report {
+                        Ok(report) => serde_json::json!(report),
+                        Err(problem) => serde_json::json!({"id": id, "unusable": problem}),
+                    })
+                    .collect();
+                output::json(&rows)?;
+            } else {
+                let row = |(id, report): &(IdpId, Result<IdpReport, String>)| {
+                    let (entity_id, state) = match report {
+                        Ok(report) if report.disabled => (report.entity_id.as_str(), "disabled"),
+                        Ok(report) => (report.entity_id.as_str(), "usable"),
+                        Err(problem) => (problem.as_str(), "unusable"),
+                    };
+                    vec![id.to_string(), state.to_owned(), entity_id.to_owned()]
+                };
+                let rows: Vec<_> = listed.iter().map(row).collect();
+                output::table(&["IDP", "STATE", "ENTITY ID"], &rows);
+            }
+        }
+        Command::Show { id, json } => show(&open().await?.idp(&id).await?, json)?,
+        Command::Check { what, entity_id, json } => {
+            let path = Path::new(&what);
+            let report = if path.is_file() {
+                let settings = IdpSettings { entity_id, ..IdpSettings::default() };
+                let now = Clock::system().now();
+                IdpReport::of_document("file".parse()?, settings, &read(path)?, now)
+                    .map_err(|reason| anyhow::anyhow!("{what}: {reason}"))?
+            } else {
+                let id: IdpId =
+                    what.parse().with_context(|| format!("{what:?} is no file and no IdP"))?;
+                open().await?.idp(&id).await?
+            };
+            show(&report, json)?;
+        }
+    }
+    Ok(true)
+}
+
+impl Add {
+    fn settings(self) -> (IdpId, IdpSettings) {
+        let settings = IdpSettings {
+            entity_id: self.entity_id,
+            subject: self.subject,
+            fallback: self.fallback,
+            domains: self.domains,
+            slo_binding: self.slo_binding,
+            sso_binding: self.sso_binding,
+            ..IdpSettings::default()
+        };
+        (self.id, settings)
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("reading {}", path.display()))
+}
+
+fn parse_binding(text: &str) -> Result<BrowserBinding, String> {
+    match text {
+        "redirect" => Ok(BrowserBinding::Redirect),
+        "post" => Ok(BrowserBinding::Post),
+        _ => Err("write redirect or post".to_owned()),
+    }
+}
+
+fn show(report: &IdpReport, json: bool) -> anyhow::Result<()> {
+    match json {
+        true => output::json(report),
+        false => {
+            print_report(report);
+            Ok(())
+        }
+    }
+}
+
+fn print_report(report: &IdpReport) {
+    let line = |name: &str, value: &str| println!("{name:<14} {value}");
+    line("IdP", report.id.as_str());
+    line("entity ID", &report.entity_id);
+    if let Some(name) = &report.display_name {
+        line("name", name);
+    }
+    line("product", report.product.as_deref().unwrap_or("not recognised"));
+    if report.disabled {
+        line("state", "disabled");
+    }
+    let many = |name: &str, values: &[String]| match values {
+        [] => line(name, "none"),
+        values => values.iter().for_each(|value| line(name, value)),
+    };
+    many("sign-in", &report.sign_in);
+    many("single logout", &report.single_logout);
+    many("key", &report.keys);
+    if let Some(end) = &report.valid_until {
+        line("valid until", end);
+    }
+    line("logout", &report.logout);
+    for advice in &report.advice {
+        line("advice", advice);
+    }
+}

@@ -1,0 +1,86 @@
+use clap::Subcommand;
+
+use super::output;
+use crate::id::LogoutId;
+use crate::use_cases::{LogoutStory, UseCases};
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// The newest logouts
+    List {
+        /// How many
+        #[arg(long, default_value_t = 20)]
+        limit: i64,
+        #[arg(long)]
+        json: bool,
+    },
+    /// One logout: who was told, how, and what came back
+    Show {
+        id: LogoutId,
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) async fn run(command: Command, use_cases: UseCases) -> anyhow::Result<bool> {
+    match command {
+        Command::List { limit, json } => {
+            let logouts = use_cases.logouts(limit.clamp(1, 1000)).await?;
+            if json {
+                output::json(&logouts)?;
+            } else {
+                let rows: Vec<_> = logouts
+                    .iter()
+                    .map(|logout| {
+                        let state = match (logout.answered, logout.settled) {
+                            (_, true) => "settled",
+                            (true, false) => "answered",
+                            (false, false) => "open",
+                        };
+                        vec![
+                            logout.id.to_string(),
+                            logout.begun_at.clone(),
+                            state.to_owned(),
+                            logout.outcome.to_string(),
+                        ]
+                    })
+                    .collect();
+                output::table(&["LOGOUT", "BEGUN", "STATE", "OUTCOME"], &rows);
+            }
+        }
+        Command::Show { id, json } => {
+            let story = use_cases.logout_story(id).await?;
+            if json { output::json(&story)? } else { print(&story) }
+        }
+    }
+    Ok(true)
+}
+
+fn print(story: &LogoutStory) {
+    println!("Logout {}: {}", story.id, story.outcome);
+    println!("{}", story.summary);
+    let asked_by = story.asked_by.as_deref().unwrap_or("nobody by name");
+    println!("Begun {} because {} ({asked_by}).", story.begun_at, story.reason);
+    match (&story.answered_at, &story.settled_at) {
+        (Some(answered), Some(settled)) => {
+            println!("The person was sent on at {answered}; everything was settled at {settled}.");
+        }
+        (Some(answered), None) => {
+            println!("The person was sent on at {answered}; apps are still being told.");
+        }
+        (None, _) => println!("The person has not come back yet; it ends at {}.", story.deadline),
+    }
+    if let Some(url) = &story.returns_to {
+        println!("Returns to {url}");
+    }
+    println!("\nParties");
+    for leg in &story.legs {
+        println!("  {}: {}", leg.party, leg.said);
+        println!("    {}", leg.channel);
+    }
+    println!("\nEvents");
+    for event in &story.events {
+        let party = event.client.as_deref().or(event.idp.as_deref()).unwrap_or("");
+        println!("  {}  {:<18} {party:<12} {}", event.at, event.kind, event.detail);
+    }
+}

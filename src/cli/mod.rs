@@ -1,0 +1,105 @@
+//! The command line. Exit codes: 0 done, 1 failed, 2 wrong usage.
+
+mod admin;
+mod client;
+mod idp;
+mod logout;
+mod output;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::use_cases::UseCases;
+use crate::{demo, server, telemetry};
+
+/// Signs people of OpenID Connect apps in through SAML identity providers, and out of everything
+/// again.
+#[derive(Parser)]
+#[command(name = "sloop", version, max_term_width = 100)]
+struct Cli {
+    /// Configuration file [default: sloop.toml, if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show the whole thing on this machine: bridge, test IdP and two apps
+    Demo {
+        /// Run the story once and exit: 0 if every step held
+        #[arg(long)]
+        once: bool,
+    },
+    /// Run the service
+    Serve,
+    /// IdP connections
+    #[command(subcommand)]
+    Idp(idp::Command),
+    /// OIDC clients
+    #[command(subcommand)]
+    Client(client::Command),
+    /// What happened to logouts
+    #[command(subcommand)]
+    Logout(logout::Command),
+    /// Access to the admin API
+    #[command(subcommand)]
+    Admin(admin::Command),
+}
+
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::error(&anyhow::Error::from(error));
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<bool> {
+    let config = || Config::load(cli.config.as_deref(), config::process_variable);
+    match cli.command {
+        Command::Demo { once } => Ok(demo::run(once, &mut std::io::stdout()).await?),
+        Command::Serve => {
+            telemetry::init(config::process_variable)?;
+            serve::run(&config()?).await
+        }
+        Command::Idp(command) => idp::run(command, async || open(config()?).await).await,
+        Command::Client(command) => client::run(command, open(config()?).await?).await,
+        Command::Logout(command) => logout::run(command, open(config()?).await?).await,
+        Command::Admin(command) => admin::run(command, open(config()?).await?).await,
+    }
+}
+
+/// The use cases, on the same database as a service that may be running beside us.
+async fn open(config: Config) -> anyhow::Result<UseCases> {
+    let opened = server::open(&config, &Clock::system()).await;
+    opened.with_context(|| format!("opening the database {}", config.database))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,31 @@
+//! What must happen without a browser: apps told again, deadlines, and the broom.
+
+use std::time::Duration;
+
+use crate::lifecycle::Shutdown;
+use crate::use_cases::UseCases;
+
+/// How often the store is asked what is due.
+const LOOK: Duration = Duration::from_secs(1);
+/// Every how many looks expired rows are deleted.
+const LOOKS_PER_CLEANUP: u32 = 60;
+
+/// Works until the shutdown begins. Every node runs one; the store decides who does what.
+pub async fn run(use_cases: UseCases, shutdown: Shutdown) {
+    let mut looks = 0u32;
+    while !shutdown.has_begun() {
+        if let Err(error) = use_cases.work_due().await {
+            tracing::error!(code = error.code(), hint = error.hint(), "due work: {error}");
+        }
+        if looks.is_multiple_of(LOOKS_PER_CLEANUP)
+            && let Err(error) = use_cases.clean_up().await
+        {
+            tracing::error!(code = error.code(), hint = error.hint(), "cleaning up: {error}");
+        }
+        looks = looks.wrapping_add(1);
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = shutdown.begun() => {}
+        }
+    }
+}

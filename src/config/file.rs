@@ -92,7 +92,7 @@ impl Source<'_> {
 
     fn clients(&self, config: &mut Config, value: Spanned<DeValue<'_>>) -> Result<(), ConfigError> {
         for (span, mut entry) in self.entries(CLIENTS, value)? {
-            let secret_file = self.take_optional(CLIENTS, "secret_file", &span, &mut entry)?;
+            let secret_file = self.take_optional(CLIENTS, "secret_file", &mut entry)?;
             let settings: ClientSettings = self.rest(CLIENTS, span.clone(), entry)?;
             let client = Client::parse(settings)
                 .map_err(|error| self.bad_entry(CLIENTS, Some(span.clone()), &error.to_string()))?;
@@ -153,7 +153,7 @@ impl Source<'_> {
         entry: &mut DeTable<'_>,
     ) -> Result<T, ConfigError> {
         let missing = || format!("an entry without {member}; add {member} = \"…\"");
-        self.take_optional(key, member, span, entry)?
+        self.take_optional(key, member, entry)?
             .ok_or_else(|| self.bad_entry(key, Some(span.clone()), &missing()))
     }
 
@@ -162,13 +162,13 @@ impl Source<'_> {
         &self,
         key: &str,
         member: &str,
-        span: &Range<usize>,
         entry: &mut DeTable<'_>,
     ) -> Result<Option<T>, ConfigError> {
         let Some(value) = entry.remove(member) else { return Ok(None) };
+        let span = value.span();
         let taken = T::deserialize(ValueDeserializer::from(value)).map_err(|error| {
             let path = format!("{key}.{member}");
-            self.bad_entry(&path, error.span().or(Some(span.clone())), error.message())
+            self.bad_entry(&path, error.span().or(Some(span)), error.message())
         });
         taken.map(Some)
     }

@@ -391,6 +391,12 @@ async fn by_post_the_signature_is_in_the_document_and_the_answer_is_a_form() {
     assert_eq!(world.log_out(&request).await.status, StatusCode::BAD_REQUEST);
     assert_eq!(world.last_entry(), Entry::Refused { code: "logout_not_offered" });
 
+    let fields = form(&request.to_xml().unwrap());
+    let page = world.post(SLO, &[(fields[0].0, &fields[0].1)]).await;
+    assert_eq!(page.status, StatusCode::BAD_REQUEST);
+    assert_eq!(world.last_entry(), Entry::Refused { code: "unsigned" });
+    assert_eq!(world.users(), ["ada"]);
+
     let signed = sign(&world, &request.to_xml().unwrap());
     let fields = form(&signed);
     let page = world.post(SLO, &[(fields[0].0, &fields[0].1)]).await;

@@ -22,6 +22,12 @@ impl Cidr {
         Self { network: IpAddr::V6(Ipv6Addr::new(first, second, 0, 0, 0, 0, 0, 0)), prefix }
     }
 
+    /// Whether every address of this range is the machine itself.
+    pub fn is_loopback(&self) -> bool {
+        let width = if self.network.is_ipv4() { 8 } else { 128 };
+        self.network.is_loopback() && self.prefix >= width
+    }
+
     /// Whether `address` lies in this range. An IPv4-mapped IPv6 address is the IPv4 address.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.network, address.to_canonical()) {

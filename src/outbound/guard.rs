@@ -25,7 +25,7 @@ pub enum Refusal {
     /// Private by RFC 1918, RFC 4193 or RFC 6598: `egress_allow` can open it.
     #[error("the address is private; an operator can allow it in egress_allow")]
     Private,
-    /// This machine.
+    /// This machine: `egress_allow` opens it only by a range such as 127.0.0.0/8.
     #[error("the address is this machine")]
     Loopback,
     /// Link-local, multicast, reserved or a tunnel: never opened. The metadata services of clouds
@@ -80,7 +80,10 @@ impl GuardConfig {
     pub fn check(&self, address: IpAddr, plain: bool) -> Result<(), Refusal> {
         let address = behind_translation(address.to_canonical());
         if address.is_loopback() {
-            return if self.allow_loopback { Ok(()) } else { Err(Refusal::Loopback) };
+            // A range that is about more than this machine does not mean this machine.
+            let named = |range: &Cidr| range.is_loopback() && range.contains(address);
+            let open = self.allow_loopback || self.egress_allow.iter().any(named);
+            return if open { Ok(()) } else { Err(Refusal::Loopback) };
         }
         let within = |ranges: &[Cidr]| ranges.iter().any(|range| range.contains(address));
         if within(RESERVED) || address == IpAddr::V6(EC2_METADATA_V6) {
@@ -258,6 +261,21 @@ mod tests {
         assert_eq!(check(&narrow, "127.0.0.1"), Ok(()));
         assert_eq!(check(&narrow, "fd00::1"), Ok(()));
         assert_eq!(check(&narrow, "fd00:ec2::254"), Err(Refusal::Reserved));
+    }
+
+    #[test]
+    fn this_machine_is_opened_only_by_a_range_of_its_own() {
+        let opened_by = |range: &str, address: &str| {
+            let guard =
+                GuardConfig { egress_allow: vec![range.parse().unwrap()], allow_loopback: false };
+            check(&guard, address)
+        };
+        assert_eq!(opened_by("127.0.0.0/8", "127.0.0.1"), Ok(()));
+        assert_eq!(opened_by("127.0.0.7/32", "127.0.0.7"), Ok(()));
+        assert_eq!(opened_by("::1/128", "::1"), Ok(()));
+        assert_eq!(opened_by("127.0.0.7/32", "127.0.0.1"), Err(Refusal::Loopback));
+        assert_eq!(opened_by("0.0.0.0/0", "127.0.0.1"), Err(Refusal::Loopback));
+        assert_eq!(opened_by("::/0", "::1"), Err(Refusal::Loopback));
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub use failure::Failure;
 pub use idps::{IdpReport, SaveIdp};
 pub use keys::Keys;
 pub use logout_page::PageAnswer;
-pub use logouts::LogoutStory;
+pub use logouts::{LegStory, LogoutStory};
 pub use next::{Browser, Choice, CookieChange, Next, Page, Reply, transaction_name};
 pub use registry::RegisteredClient;
 pub use settings::{REQUEST_LIFETIME, Settings};

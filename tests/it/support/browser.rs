@@ -1,0 +1,412 @@
+//! A browser for tests, over real sockets. It models what decides whether single logout works in
+//! practice: `SameSite` cookies, who began a navigation, `form-action`, and redirects hop by hop.
+
+use std::collections::HashMap;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+
+use sloop::clock::Clock;
+use url::{Origin, Url};
+
+use super::cookies::{self, Context, Cookie, Jar};
+use super::html::{self, Form};
+use super::wire;
+
+/// More hops than this is a loop (Chrome stops at 20).
+const MOST_HOPS: usize = 20;
+
+/// The status of a page whose host no test server serves: the browser has left the stage.
+pub const ELSEWHERE: u16 = 0;
+
+#[derive(Debug)]
+pub struct Browser {
+    hosts: HashMap<String, SocketAddr>,
+    pub jar: Jar,
+    clock: Clock,
+    history: Vec<Visit>,
+}
+
+/// One request that this browser made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Visit {
+    pub method: String,
+    pub url: Url,
+    pub status: u16,
+    /// Names of the cookies that went with it.
+    pub cookies: Vec<String>,
+}
+
+/// What the window shows: an answer, and how it came about.
+#[derive(Clone, Debug)]
+pub struct Page {
+    pub url: Url,
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+    navigation: Navigation,
+}
+
+/// A navigation of the whole window, or of a frame. It lives through all redirects.
+#[derive(Clone, Debug)]
+struct Navigation {
+    method: String,
+    fields: Vec<(String, String)>,
+    /// The page that began it; `None`: the person did.
+    initiator: Option<Url>,
+    /// The window's page, where this is a frame in it.
+    framed_by: Option<Url>,
+    /// `form-action` of the page with the form. It holds for every hop of the chain, as in Chrome.
+    form_action: Option<String>,
+    /// The least trusting `Sec-Fetch-Site` so far: a redirect through a stranger taints the rest.
+    relation: Relation,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Relation {
+    None,
+    SameOrigin,
+    SameSite,
+    CrossSite,
+}
+
+impl Browser {
+    pub fn new() -> Self {
+        Self {
+            hosts: HashMap::new(),
+            jar: Jar::default(),
+            clock: Clock::system(),
+            history: Vec::new(),
+        }
+    }
+
+    /// Cookies expire by this clock.
+    pub fn with_clock(mut self, clock: &Clock) -> Self {
+        self.clock = clock.clone();
+        self
+    }
+
+    /// Serves an origin such as `https://sloop.test` from a plain HTTP listener: the browser behaves
+    /// as if TLS were there, as it is in front of a proxy. Loopback addresses need no entry.
+    pub fn with_host(mut self, origin: &str, address: SocketAddr) -> Self {
+        let origin = Url::parse(origin).expect("an origin").origin();
+        self.hosts.insert(origin.ascii_serialization(), address);
+        self
+    }
+
+    /// The person types an address: one request, no redirect followed.
+    pub async fn get(&mut self, url: &str) -> Page {
+        self.navigate(parse(url), Navigation::get(None)).await
+    }
+
+    /// The person types an address and waits until the window comes to rest.
+    pub async fn open(&mut self, url: &str) -> Page {
+        let page = self.get(url).await;
+        self.settle(page).await
+    }
+
+    /// A link on `page` is followed: one request.
+    pub async fn click(&mut self, page: &Page, href: &str) -> Page {
+        let url = page.join(href);
+        self.navigate(url, Navigation::get(Some(page.url.clone()))).await
+    }
+
+    /// A form POST by hand. `initiator` is a URL of the page that holds the form; `None` is a POST
+    /// that the person began, which only a reload can be.
+    pub async fn post(
+        &mut self,
+        url: &str,
+        fields: &[(&str, &str)],
+        initiator: Option<&str>,
+    ) -> Page {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let navigation = Navigation {
+            method: "POST".to_owned(),
+            fields: fields.iter().map(own).collect(),
+            ..Navigation::get(initiator.map(parse))
+        };
+        self.navigate(parse(url), navigation).await
+    }
+
+    /// Submits the page's first form with `extra` fields typed in: one request.
+    pub async fn submit(&mut self, page: &Page, extra: &[(&str, &str)]) -> Page {
+        let mut form = page.form();
+        for (name, value) in extra {
+            form.set(name, value);
+        }
+        self.submit_form(page, &form).await
+    }
+
+    /// Submits a form of the page: one request, begun by the page's site.
+    pub async fn submit_form(&mut self, page: &Page, form: &Form) -> Page {
+        let mut url = page.join(&form.action);
+        let mut navigation = Navigation::get(Some(page.url.clone()));
+        navigation.form_action = page.policy("form-action");
+        if form.method == "POST" {
+            navigation.method = "POST".to_owned();
+            navigation.fields.clone_from(&form.fields);
+        } else {
+            url.query_pairs_mut().clear().extend_pairs(&form.fields);
+        }
+        self.navigate(url, navigation).await
+    }
+
+    /// Loads a frame of `page` through its redirects, as the browser does by itself.
+    pub async fn load_frame(&mut self, page: &Page, src: &str) -> Page {
+        let mut navigation = Navigation::get(Some(page.url.clone()));
+        navigation.framed_by = Some(page.url.clone());
+        let frame = self.navigate(page.join(src), navigation).await;
+        self.follow(frame).await
+    }
+
+    /// The next hop of a redirect: one request. Panics when the page is none.
+    pub async fn hop(&mut self, page: Page) -> Page {
+        let next = page.location().unwrap_or_else(|| panic!("no redirect: {}", page.summary()));
+        let mut navigation = page.navigation;
+        // 303 always becomes GET, 301 and 302 do for POST (Fetch 4.4, step 12).
+        if !matches!(page.status, 307 | 308) {
+            navigation.method = "GET".to_owned();
+            navigation.fields.clear();
+        }
+        self.navigate(next, navigation).await
+    }
+
+    /// Follows redirects until there is none.
+    pub async fn follow(&mut self, page: Page) -> Page {
+        self.follow_until(page, |_| false).await
+    }
+
+    /// Follows redirects until there is none, or until the next one leads where `stop` says: then
+    /// that redirect itself is returned, and [`Page::location`] tells where it leads.
+    pub async fn follow_until(&mut self, mut page: Page, stop: impl Fn(&Url) -> bool) -> Page {
+        for _ in 0..MOST_HOPS {
+            match page.location() {
+                Some(next) if !stop(&next) => page = self.hop(page).await,
+                _ => return page,
+            }
+        }
+        panic!("too many redirects: {:#?}", self.history);
+    }
+
+    /// Follows redirects, forms that submit themselves and `meta refresh`, until the window rests.
+    pub async fn settle(&mut self, page: Page) -> Page {
+        let mut page = self.follow(page).await;
+        for _ in 0..MOST_HOPS {
+            let next = if html::submits_itself(&page.body) {
+                self.submit(&page, &[]).await
+            } else if let Some(refresh) = page.refresh() {
+                self.click(&page, refresh.as_str()).await
+            } else {
+                return page;
+            };
+            page = self.follow(next).await;
+        }
+        panic!("the window never rests: {:#?}", self.history);
+    }
+
+    /// The cookie of this name that `url`'s own pages would send.
+    pub fn cookie(&self, url: &str, name: &str) -> Option<&Cookie> {
+        self.jar.cookie(&parse(url), name, self.clock.now())
+    }
+
+    /// Every request so far, oldest first.
+    pub fn history(&self) -> &[Visit] {
+        &self.history
+    }
+
+    async fn navigate(&mut self, url: Url, mut navigation: Navigation) -> Page {
+        navigation.check_form_action(&url);
+        navigation.relation = navigation.relation.max(navigation.relation_to(&url));
+        let context = navigation.context(&url);
+        let now = self.clock.now();
+        let cookies = self.jar.matching(&url, context, now);
+        let names = cookies.iter().map(|cookie| cookie.name.clone()).collect();
+        let pairs: Vec<String> =
+            cookies.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value)).collect();
+
+        let (status, headers, body) = match self.address(&url) {
+            None => (ELSEWHERE, Vec::new(), String::new()),
+            Some(address) => {
+                let request = navigation.request(&url, &pairs.join("; "));
+                let response = wire::send(address, request).await;
+                (response.status, response.headers, response.body)
+            }
+        };
+        for (name, value) in &headers {
+            if name == "set-cookie" {
+                self.jar.receive(&url, value, context, now);
+            }
+        }
+        let method = navigation.method.clone();
+        self.history.push(Visit { method, url: url.clone(), status, cookies: names });
+        Page { url, status, headers, body, navigation }
+    }
+
+    fn address(&self, url: &Url) -> Option<SocketAddr> {
+        if let Some(address) = self.hosts.get(&url.origin().ascii_serialization()) {
+            return Some(*address);
+        }
+        let is_loopback = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+        if url.scheme() != "http" || !is_loopback {
+            return None;
+        }
+        // The test servers listen on IPv4.
+        let host =
+            url.host_str().map(|host| if host == "localhost" { "127.0.0.1" } else { host })?;
+        (host.trim_matches(['[', ']']), url.port_or_known_default()?).to_socket_addrs().ok()?.next()
+    }
+}
+
+impl Page {
+    /// Where a redirect leads.
+    pub fn location(&self) -> Option<Url> {
+        let is_redirect = matches!(self.status, 301 | 302 | 303 | 307 | 308);
+        self.header("location").filter(|_| is_redirect).map(|target| self.join(target))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The page's forms.
+    pub fn forms(&self) -> Vec<Form> {
+        html::forms(&self.body)
+    }
+
+    /// The page's first form. Panics when there is none.
+    pub fn form(&self) -> Form {
+        let first = self.forms().into_iter().next();
+        first.unwrap_or_else(|| panic!("no form: {}", self.summary()))
+    }
+
+    /// Where `meta refresh` leads, whatever its delay.
+    pub fn refresh(&self) -> Option<Url> {
+        html::meta_refresh(&self.body).map(|refresh| self.join(&refresh.url))
+    }
+
+    pub fn links(&self) -> Vec<Url> {
+        html::links(&self.body).iter().map(|href| self.join(href)).collect()
+    }
+
+    pub fn frames(&self) -> Vec<Url> {
+        html::frames(&self.body).iter().map(|src| self.join(src)).collect()
+    }
+
+    /// The visible text.
+    pub fn text(&self) -> String {
+        html::text(&self.body)
+    }
+
+    /// The one value of a query parameter of the page's address.
+    pub fn query(&self, name: &str) -> Option<String> {
+        let mut values = self.url.query_pairs().filter(|(key, _)| key == name);
+        let value = values.next().map(|(_, value)| value.into_owned());
+        assert!(values.next().is_none(), "{name} stands twice in {}", self.url);
+        value
+    }
+
+    /// For messages of failing assertions.
+    pub fn summary(&self) -> String {
+        format!("{} {} {:?}: {}", self.status, self.url, self.location(), self.text())
+    }
+
+    fn join(&self, target: &str) -> Url {
+        self.url.join(target).unwrap_or_else(|error| panic!("{target:?} is no URL: {error}"))
+    }
+
+    fn policy(&self, directive: &str) -> Option<String> {
+        let directives = self.header("content-security-policy")?.split(';').map(str::trim);
+        let found = directives.filter_map(|text| text.strip_prefix(directive)).next()?;
+        Some(format!("{} {}", self.url.origin().ascii_serialization(), found.trim()))
+    }
+}
+
+impl Navigation {
+    fn get(initiator: Option<Url>) -> Self {
+        Self {
+            method: "GET".to_owned(),
+            fields: Vec::new(),
+            initiator,
+            framed_by: None,
+            form_action: None,
+            relation: Relation::None,
+        }
+    }
+
+    fn context(&self, url: &Url) -> Context {
+        let is_foreign = |other: &Url| cookies::site(other) != cookies::site(url);
+        if self.framed_by.as_ref().is_some_and(is_foreign) {
+            Context::CrossSiteFrame
+        } else if !self.initiator.as_ref().is_some_and(is_foreign) {
+            Context::SameSite
+        } else if self.method == "POST" {
+            Context::CrossSitePost
+        } else {
+            Context::CrossSiteNavigation
+        }
+    }
+
+    fn relation_to(&self, url: &Url) -> Relation {
+        match &self.initiator {
+            None => Relation::None,
+            Some(from) if from.origin() == url.origin() => Relation::SameOrigin,
+            Some(from) if cookies::site(from) == cookies::site(url) => Relation::SameSite,
+            Some(_) => Relation::CrossSite,
+        }
+    }
+
+    fn check_form_action(&self, url: &Url) {
+        let Some(policy) = &self.form_action else { return };
+        let mut words = policy.split_whitespace();
+        let own = words.next().unwrap_or_default();
+        let origin = url.origin().ascii_serialization();
+        let allows = |source: &str| match source {
+            "'self'" => origin == own,
+            "*" => true,
+            scheme if scheme.ends_with(':') => scheme == format!("{}:", url.scheme()),
+            other => Url::parse(other).is_ok_and(|other| other.origin() == url.origin()),
+        };
+        assert!(words.any(allows), "the page's form-action ({policy}) forbids {url}");
+    }
+
+    fn request(&self, url: &Url, cookies: &str) -> wire::Request {
+        let target = match url.query() {
+            Some(query) => format!("{}?{query}", url.path()),
+            None => url.path().to_owned(),
+        };
+        let host = url.host_str().unwrap_or_default();
+        let host = url.port().map_or(host.to_owned(), |port| format!("{host}:{port}"));
+        let site = match self.relation {
+            Relation::None => "none",
+            Relation::SameOrigin => "same-origin",
+            Relation::SameSite => "same-site",
+            Relation::CrossSite => "cross-site",
+        };
+        let dest = if self.framed_by.is_some() { "iframe" } else { "document" };
+        let mut headers = vec![
+            ("Accept", "text/html,application/xhtml+xml,*/*;q=0.8".to_owned()),
+            ("User-Agent", "sloop-test-browser".to_owned()),
+            ("Sec-Fetch-Site", site.to_owned()),
+            ("Sec-Fetch-Mode", "navigate".to_owned()),
+            ("Sec-Fetch-Dest", dest.to_owned()),
+        ];
+        if !cookies.is_empty() {
+            headers.push(("Cookie", cookies.to_owned()));
+        }
+        let mut body = String::new();
+        if self.method == "POST" {
+            let origin = self.initiator.as_ref().map(Url::origin);
+            let origin = origin.filter(Origin::is_tuple).map(|origin| origin.ascii_serialization());
+            headers.push(("Origin", origin.unwrap_or_else(|| "null".to_owned())));
+            headers.push(("Content-Type", "application/x-www-form-urlencoded".to_owned()));
+            body = url::form_urlencoded::Serializer::new(body).extend_pairs(&self.fields).finish();
+        }
+        let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        wire::Request { method: self.method.clone(), target, host, headers, body }
+    }
+}
+
+fn parse(url: &str) -> Url {
+    Url::parse(url).unwrap_or_else(|error| panic!("{url:?} is no URL: {error}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,12 @@
+//! What stories are told with: a world with the service and its peers, and a browser.
+
+pub mod browser;
+pub mod cookies;
+pub mod html;
+pub mod jwt;
+pub mod postgres;
+pub mod pysaml2;
+pub mod rp;
+pub mod wire;
+pub mod world;
+pub mod xmlsec1;

@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -42,9 +42,9 @@ pub(super) enum Command {
 #[derive(Args)]
 pub(super) struct Add {
     id: IdpId,
-    /// The metadata file
-    #[arg(long, value_name = "FILE")]
-    metadata: PathBuf,
+    /// The metadata: a file, or an https URL
+    #[arg(long, value_name = "FILE-or-URL")]
+    metadata: String,
     /// Which entity of the file is meant, if there are several
     #[arg(long, value_name = "E")]
     entity_id: Option<EntityId>,
@@ -72,10 +72,14 @@ pub(super) async fn run(
 ) -> anyhow::Result<bool> {
     match command {
         Command::Add(add) => {
-            let metadata = read(&add.metadata)?;
+            let use_cases = open().await?;
+            let metadata = match url::Url::parse(&add.metadata) {
+                Ok(url) => use_cases.fetch_metadata(&url).await?,
+                Err(_) => read(Path::new(&add.metadata))?,
+            };
             let (id, settings) = add.settings();
             let wanted = SaveIdp { id, settings, metadata, source: Source::Admin };
-            let report = open().await?.save_idp(wanted).await?;
+            let report = use_cases.save_idp(wanted).await?;
             print_report(&report);
         }
         Command::List { json } => {

@@ -2,6 +2,7 @@
 
 mod admin;
 mod client;
+mod config;
 mod idp;
 mod logout;
 mod output;
@@ -14,7 +15,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::{Config, process_variable};
 use crate::use_cases::UseCases;
 use crate::{demo, server, telemetry};
 
@@ -52,6 +53,9 @@ enum Command {
     /// Access to the admin API
     #[command(subcommand)]
     Admin(admin::Command),
+    /// The configuration file
+    #[command(subcommand)]
+    Config(config::Command),
 }
 
 pub fn main() -> ExitCode {
@@ -74,17 +78,18 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> anyhow::Result<bool> {
-    let config = || Config::load(cli.config.as_deref(), config::process_variable);
+    let config = || Config::load(cli.config.as_deref(), process_variable);
     match cli.command {
         Command::Demo { once } => Ok(demo::run(once, &mut std::io::stdout()).await?),
         Command::Serve => {
-            telemetry::init(config::process_variable)?;
+            telemetry::init(process_variable)?;
             serve::run(&config()?).await
         }
         Command::Idp(command) => idp::run(command, async || open(config()?).await).await,
         Command::Client(command) => client::run(command, open(config()?).await?).await,
         Command::Logout(command) => logout::run(command, open(config()?).await?).await,
         Command::Admin(command) => admin::run(command, open(config()?).await?).await,
+        Command::Config(command) => config::run(command, &config()?).await,
     }
 }
 

@@ -37,8 +37,8 @@ impl Explain<'_> {
             ),
             Failure::Idp { .. } => (
                 StatusCode::BAD_REQUEST,
-                "The sign-in could not be completed",
-                "The answer of your organisation could not be accepted. Please try again from the app.",
+                "A message of your organisation cannot be used",
+                "What its sign-in service sent could not be accepted. Please try again from the app.",
             ),
             Failure::Browser { .. } => (
                 StatusCode::BAD_REQUEST,

@@ -154,6 +154,7 @@ impl UseCases {
         }
         self.tell_apps(&begun.logout);
         let reply = self.go_on(begun.logout, Some(&begun.handle), Vec::new(), now).await?;
+        let reply = self.at_its_page(reply, &begun.handle);
         Ok(Some(reply.with(CookieChange::ClearSession)))
     }
 

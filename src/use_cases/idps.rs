@@ -9,6 +9,7 @@ use crate::logout::ladder::browser_endpoint;
 use crate::saml::{Binding, KeyInfo, Product};
 use crate::store::CommitError;
 use crate::use_cases::{Failure, UseCases, registry};
+use crate::xml;
 
 /// IdP metadata with the settings that shall go with it.
 #[derive(Clone, Debug)]
@@ -88,6 +89,20 @@ impl UseCases {
             }
         }
         Ok(report(&connection, false, source.as_str()))
+    }
+
+    /// The metadata document at a URL, through the egress guard.
+    ///
+    /// # Errors
+    /// [`Failure::Admin`]: nothing usable is there, or the guard does not allow the address.
+    pub async fn fetch_metadata(&self, url: &url::Url) -> Result<Vec<u8>, Failure> {
+        let wrong = |detail: String| Failure::Admin { code: "metadata_unreachable", detail };
+        let fetched = self.0.outbound.get(url, xml::Limits::METADATA.bytes).await;
+        let fetched = fetched.map_err(|error| wrong(format!("{url}: {error}")))?;
+        match fetched.status {
+            200 => Ok(fetched.body.to_vec()),
+            status => Err(wrong(format!("{url} answered {status}"))),
+        }
     }
 
     /// Whether there is such a connection, usable or not.

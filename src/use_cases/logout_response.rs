@@ -67,18 +67,17 @@ impl UseCases {
         };
         let read_now = self.store().logout(key).await?;
         let now = read_now.now;
-        let Some(FoundLogout { logout, leg: Some(leg), .. }) = read_now.found else {
+        let Some(FoundLogout { logout, handle, leg: Some(leg) }) = read_now.found else {
             return self.unknown_answer("no logout waits for it").await;
         };
         let Some(leg) = logout.leg(leg).cloned() else {
             return self.unknown_answer("no logout waits for it").await;
         };
 
-        // (2) Is it this browser's? RelayState says so, or the transaction cookie.
-        let holds = leg
-            .asked
-            .as_ref()
-            .is_some_and(|asked| browser.holds(&asked.request_id, &asked.relay_state));
+        // (2) Is it this browser's? RelayState says so, or the transaction cookie, which holds the
+        //     handle of the logout.
+        let asked = leg.asked.as_ref();
+        let handle = asked.and_then(|asked| browser.transaction(&asked.request_id, &handle));
         let by_relay_state = relay_state.is_some();
 
         // (3) What is it worth?
@@ -93,11 +92,14 @@ impl UseCases {
         if let Err(reason) = &answer {
             self.record_refused(&logout, &leg, reason, now).await?;
         }
-        let mut reply = if by_relay_state || holds {
-            self.go_on(logout, None, events, now).await?
+        let mut reply = if by_relay_state || handle.is_some() {
+            self.go_on(logout, handle, events, now).await?
         } else {
             self.take_note(logout, events, now).await?
         };
+        if let Some(handle) = handle {
+            reply = self.at_its_page(reply, handle);
+        }
         if let Some(asked) = &leg.asked {
             let name = transaction_name(&asked.request_id);
             reply = reply.with(CookieChange::ClearTransaction { name });

@@ -1,7 +1,7 @@
 use crate::logout::Logout;
 use crate::oidc::Params;
 use crate::saml::PostForm;
-use crate::secret::Token;
+use crate::secret::{Token, TokenHash};
 
 /// What the browser gets, in words that HTTP, the CLI and the API can each render.
 #[derive(Debug)]
@@ -73,14 +73,20 @@ pub struct Browser {
 }
 
 impl Browser {
-    pub(super) fn session_hash(&self) -> Option<crate::secret::TokenHash> {
+    pub(super) fn session_hash(&self) -> Option<TokenHash> {
         self.session.as_ref().map(Token::hash)
     }
 
-    /// Whether the browser holds the transaction cookie of this message.
-    pub(super) fn holds(&self, request_id: &str, hash: &crate::secret::TokenHash) -> bool {
+    /// The transaction cookie of this message, if its value has this hash.
+    pub(super) fn transaction(&self, request_id: &str, hash: &TokenHash) -> Option<&Token> {
         let name = transaction_name(request_id);
-        self.transactions.iter().any(|(held, value)| *held == name && value.hash() == *hash)
+        let mut held = self.transactions.iter().filter(|(held, _)| *held == name);
+        held.find(|(_, value)| value.hash() == *hash).map(|(_, value)| value)
+    }
+
+    /// Whether the browser holds the transaction cookie of this message.
+    pub(super) fn holds(&self, request_id: &str, hash: &TokenHash) -> bool {
+        self.transaction(request_id, hash).is_some()
     }
 }
 

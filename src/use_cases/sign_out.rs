@@ -124,6 +124,20 @@ impl UseCases {
         Err(Failure::Contended)
     }
 
+    /// Where this would show a page of the logout, sends the browser to that page's own address: it
+    /// can be loaded again, and no message of an IdP stays in the address bar.
+    pub(super) fn at_its_page(&self, reply: Reply, handle: &Token) -> Reply {
+        match reply.next {
+            Next::Page(page)
+                if matches!(*page, Page::LogoutEnd { .. } | Page::LogoutWaiting { .. }) =>
+            {
+                let next = Next::Redirect(self.settings().logout_page_url(handle.expose()));
+                Reply { next, ..reply }
+            }
+            _ => reply,
+        }
+    }
+
     /// A logout as it is now.
     pub(super) async fn read_again(&self, id: LogoutId) -> Result<(Logout, Timestamp), Failure> {
         let read = self.store().logout(LogoutKey::Id(id)).await?;
@@ -140,7 +154,7 @@ impl UseCases {
         now: Timestamp,
     ) -> Result<Reply, Failure> {
         match step {
-            Step::AskIdp(leg) => self.ask_idp(&logout, leg, relay_state, now),
+            Step::AskIdp(leg) => self.ask_idp(&logout, leg, handle, relay_state, now),
             Step::Wait(leg) => Ok(waiting(&logout, leg, handle)),
             Step::Continue | Step::Tell(_) | Step::Finish => self.finish(logout, now).await,
         }
@@ -151,6 +165,7 @@ impl UseCases {
         &self,
         logout: &Logout,
         leg: LegId,
+        handle: Option<&Token>,
         relay_state: &Token,
         now: Timestamp,
     ) -> Result<Reply, Failure> {
@@ -195,11 +210,16 @@ impl UseCases {
                 Next::Post(PostForm::new(kind, &signed, Some(relay_state), location))
             }
         };
-        let cookie = CookieChange::SetTransaction {
+        // The answer may come back without RelayState; then this cookie tells whose logout it is.
+        let cookie = handle.map(|handle| CookieChange::SetTransaction {
             name: transaction_name(&asked.request_id),
-            value: Token::received(relay_state),
-        };
-        Ok(Reply::of(next).with(cookie))
+            value: handle.clone(),
+        });
+        let reply = Reply::of(next);
+        Ok(match cookie {
+            Some(cookie) => reply.with(cookie),
+            None => reply,
+        })
     }
 
     /// The end of the browser's way: apps are given their moment, then the person goes to the URL

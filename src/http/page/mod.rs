@@ -95,8 +95,8 @@ impl<'a> LogoutEnd<'a> {
     pub(super) fn of(logout: &Logout, continue_to: Option<&'a str>, style: &'a str) -> Self {
         let parties = logout.legs.iter().map(|leg| PartyLine {
             name: match &leg.party {
-                Party::App { client } => client.to_string(),
-                Party::Idp { idp, .. } => idp.to_string(),
+                Party::App { client } => format!("App {client}"),
+                Party::Idp { idp, .. } => format!("Organisation {idp}"),
             },
             text: explain::to_person(leg),
             tone: match leg.outcome() {

@@ -7,8 +7,9 @@ use crate::http::App;
 use crate::http::error::{Explain, PageError};
 use crate::http::extract::{Cookies, RawParams, RawParamsError};
 use crate::http::layer::RequestId;
-use crate::http::reply::{From, browser, respond};
+use crate::http::reply::{From, browser, redirect, respond};
 use crate::oidc::Duplicate;
+use crate::paths;
 use crate::saml::{BindingError, MessageKind, RawQuery};
 use crate::use_cases::Failure;
 
@@ -22,7 +23,14 @@ pub(super) async fn by_redirect(
     let explain = Explain { app: &app, reference: &reference };
     let raw = params.map_err(|error| explain.params(error))?.raw_query.unwrap_or_default();
     let refused = |error: BindingError| explain.failure(&refused(error.code(), &error));
-    let message = RawQuery::new(&raw).parse().map_err(refused)?;
+    let message = match RawQuery::new(&raw).parse() {
+        Ok(message) => message,
+        // Somebody came by hand, without any message: to sign out.
+        Err(BindingError::NoMessage) => {
+            return Ok(redirect(&app.issuer().url(paths::END_SESSION)));
+        }
+        Err(error) => return Err(refused(error)),
+    };
     if message.kind() == MessageKind::Request {
         return Err(explain.failure(&idp_initiated()));
     }

@@ -8,6 +8,7 @@ mod oidc;
 mod page;
 mod reply;
 mod saml;
+mod visit;
 
 use axum::Router;
 use axum::extract::State;

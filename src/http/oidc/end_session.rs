@@ -1,28 +1,15 @@
-use axum::extract::{Extension, State};
 use axum::response::Response;
 
-use crate::http::App;
-use crate::http::error::{Explain, PageError};
-use crate::http::extract::{Cookies, RawParams, RawParamsError};
-use crate::http::layer::RequestId;
-use crate::http::reply::{From, browser, respond};
+use crate::http::error::PageError;
+use crate::http::visit::Visit;
 use crate::use_cases::Arrival;
 
 /// `GET|POST /connect/endsession` and its aliases – RP-Initiated Logout 1.0 2
-pub(super) async fn handle(
-    State(app): State<App>,
-    Extension(reference): Extension<RequestId>,
-    cookies: Cookies,
-    params: Result<RawParams, RawParamsError>,
-) -> Result<Response, PageError> {
-    let explain = Explain { app: &app, reference: &reference };
-    let params = params.map_err(|error| explain.params(error))?;
-    let arrival = match params.raw_query {
+pub(super) async fn handle(visit: Visit) -> Result<Response, PageError> {
+    let arrival = match visit.raw_query {
         Some(_) => Arrival::Get,
         None => Arrival::Post,
     };
-    let browser = browser(&app, &cookies);
-    let reply = app.use_cases().end_session(&params.params, &browser, arrival).await;
-    let reply = reply.map_err(|failure| explain.failure(&failure))?;
-    Ok(respond(&app, &reference, reply, From::Elsewhere))
+    let reply = visit.use_cases().end_session(&visit.params, &visit.browser, arrival).await;
+    visit.answer(reply)
 }

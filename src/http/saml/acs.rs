@@ -1,43 +1,23 @@
-use axum::extract::{Extension, State};
 use axum::response::Response;
 
-use crate::http::App;
-use crate::http::error::{Explain, PageError};
-use crate::http::extract::{Cookies, RawParams, RawParamsError};
-use crate::http::layer::RequestId;
-use crate::http::reply::{From, browser, respond};
+use crate::http::error::PageError;
+use crate::http::visit::Visit;
 use crate::oidc::{Duplicate, Params};
 use crate::secret::Token;
 use crate::use_cases::{Failure, PostedResponse};
 
 /// `POST /saml/acs` – SAML Bindings 3.5
-pub(super) async fn handle(
-    State(app): State<App>,
-    Extension(reference): Extension<RequestId>,
-    cookies: Cookies,
-    params: Result<RawParams, RawParamsError>,
-) -> Result<Response, PageError> {
-    let explain = Explain { app: &app, reference: &reference };
-    let params = params.map_err(|error| explain.params(error))?.params;
-    let posted = posted(&params).map_err(|failure| explain.failure(&failure))?;
-    let reply = app.use_cases().acs(posted, &browser(&app, &cookies)).await;
-    let reply = reply.map_err(|failure| explain.failure(&failure))?;
-    Ok(respond(&app, &reference, reply, From::Elsewhere))
+pub(super) async fn handle(visit: Visit) -> Result<Response, PageError> {
+    let posted = posted(&visit.params).map_err(|failure| visit.refuse(&failure))?;
+    let reply = visit.use_cases().acs(posted, &visit.browser).await;
+    visit.answer(reply)
 }
 
 /// `GET /saml/acs/continue`: the same browser, now with its `Lax` cookies
-pub(super) async fn go_on(
-    State(app): State<App>,
-    Extension(reference): Extension<RequestId>,
-    cookies: Cookies,
-    params: Result<RawParams, RawParamsError>,
-) -> Result<Response, PageError> {
-    let explain = Explain { app: &app, reference: &reference };
-    let params = params.map_err(|error| explain.params(error))?.params;
-    let handle = Token::received(params.single("handle").ok().flatten().unwrap_or_default());
-    let reply = app.use_cases().acs_continue(&handle, &browser(&app, &cookies)).await;
-    let reply = reply.map_err(|failure| explain.failure(&failure))?;
-    Ok(respond(&app, &reference, reply, From::Elsewhere))
+pub(super) async fn go_on(visit: Visit) -> Result<Response, PageError> {
+    let handle = visit.params.single("handle").ok().flatten().unwrap_or_default();
+    let reply = visit.use_cases().acs_continue(&Token::received(handle), &visit.browser).await;
+    visit.answer(reply)
 }
 
 fn posted(params: &Params) -> Result<PostedResponse<'_>, Failure> {

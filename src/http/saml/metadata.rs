@@ -1,19 +1,13 @@
-use axum::extract::{Extension, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-use crate::http::App;
-use crate::http::error::{Explain, PageError};
-use crate::http::layer::RequestId;
+use crate::http::error::PageError;
+use crate::http::visit::Visit;
 
 /// `GET /saml/metadata`: what an IdP's administrator needs of us, signed
-pub(super) async fn handle(
-    State(app): State<App>,
-    Extension(reference): Extension<RequestId>,
-) -> Result<Response, PageError> {
-    let explain = Explain { app: &app, reference: &reference };
-    let metadata = app.use_cases().sp_metadata().await;
-    let metadata = metadata.map_err(|failure| explain.failure(&failure))?;
+pub(super) async fn handle(visit: Visit) -> Result<Response, PageError> {
+    let metadata = visit.use_cases().sp_metadata().await;
+    let metadata = metadata.map_err(|failure| visit.refuse(&failure))?;
     let headers = [(header::CONTENT_TYPE, "application/samlmetadata+xml")];
     Ok((headers, metadata).into_response())
 }

@@ -1,0 +1,66 @@
+//! One browser's request to a page of ours: what it brought, and how it is answered.
+
+use axum::extract::{FromRequest, Request};
+use axum::response::Response;
+
+use super::App;
+use super::error::{Explain, PageError};
+use super::extract::{Cookies, RawParams};
+use super::layer::RequestId;
+use super::reply::{self, From};
+use crate::oidc::Params;
+use crate::use_cases::{Browser, Failure, Reply, UseCases};
+
+/// Handlers take this and nothing else. A request without usable parameters never gets to them.
+pub(super) struct Visit {
+    pub app: App,
+    pub params: Params,
+    /// The query of a GET, exactly as it came; `None` for a form.
+    pub raw_query: Option<String>,
+    pub browser: Browser,
+    reference: RequestId,
+}
+
+impl FromRequest<App> for Visit {
+    type Rejection = PageError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, PageError> {
+        let reference = request.extensions().get::<RequestId>().cloned();
+        let reference = reference.expect("the layer around all routes names every request");
+        let browser = reply::browser(app, &Cookies::of(request.headers()));
+        let explain = Explain { app, reference: &reference };
+        let found = RawParams::from_request(request, app).await;
+        let RawParams { params, raw_query } = found.map_err(|error| explain.params(error))?;
+        Ok(Self { app: app.clone(), params, raw_query, browser, reference })
+    }
+}
+
+impl Visit {
+    pub(super) fn use_cases(&self) -> &UseCases {
+        self.app.use_cases()
+    }
+
+    /// What the use case returned, for a browser that came by a link, a redirect, or another
+    /// site's form.
+    pub(super) fn answer(&self, reply: Result<Reply, Failure>) -> Result<Response, PageError> {
+        self.answer_from(reply, From::Elsewhere)
+    }
+
+    /// As above, for a browser that sent a form of ours.
+    pub(super) fn answer_form(&self, reply: Result<Reply, Failure>) -> Result<Response, PageError> {
+        self.answer_from(reply, From::OurForm)
+    }
+
+    pub(super) fn refuse(&self, failure: &Failure) -> PageError {
+        Explain { app: &self.app, reference: &self.reference }.failure(failure)
+    }
+
+    fn answer_from(
+        &self,
+        reply: Result<Reply, Failure>,
+        from: From,
+    ) -> Result<Response, PageError> {
+        let reply = reply.map_err(|failure| self.refuse(&failure))?;
+        Ok(reply::respond(&self.app, &self.reference, reply, from))
+    }
+}

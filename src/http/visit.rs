@@ -51,6 +51,17 @@ impl Visit {
         self.answer_from(reply, From::OurForm)
     }
 
+    pub(super) fn is_post_without_session(&self) -> bool {
+        self.raw_query.is_none() && self.browser.session.is_none()
+    }
+
+    /// The same parameters, as a navigation of our own.
+    pub(super) fn again_by_get(&self, path: &str) -> Response {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(self.params.iter());
+        reply::redirect(&format!("{}?{}", self.app.issuer().url(path), query.finish()))
+    }
+
     pub(super) fn refuse(&self, failure: &Failure) -> PageError {
         Explain { app: &self.app, reference: &self.reference }.failure(failure)
     }

@@ -154,8 +154,11 @@ impl Flow {
     }
 
     fn ask_next(&mut self, asked: Asked) -> Option<Next> {
-        if let Next::Wait(leg) = self.next() {
-            return Some(Next::Wait(leg));
+        if let Next::Wait(id) = self.next() {
+            // The commit of this very question may have succeeded unseen: then it is still to be
+            // asked, with the same message.
+            let same = self.logout.leg(id).is_some_and(|leg| leg.asked.as_ref() == Some(&asked));
+            return Some(if same { Next::AskIdp(id) } else { Next::Wait(id) });
         }
         let position = self
             .logout
@@ -417,6 +420,16 @@ mod tests {
         assert_eq!(done.logout.answered_at, Some(at(4)));
         assert_eq!(done.logout.settled_at, Some(at(4)));
         assert_eq!(done.logout.outcome(), Outcome::Complete);
+    }
+
+    #[test]
+    fn a_question_whose_commit_went_unseen_is_asked_all_the_same() {
+        let question = here();
+        let unseen = logout(vec![idp(slo())]).on([question.clone()], at(1)).logout;
+        let again = unseen.clone().on([question], at(2));
+        assert_eq!(again.next, Next::AskIdp(unseen.legs[0].id));
+        assert!(again.changes.is_empty());
+        assert_eq!(unseen.clone().on([here()], at(2)).next, Next::Wait(unseen.legs[0].id));
     }
 
     #[test]

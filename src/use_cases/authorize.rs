@@ -67,12 +67,14 @@ impl UseCases {
                 let sign_in = self.usable(&request, client, session, now)?;
                 Some((session, sign_in))
             });
-            let Some((session, sign_in)) = usable else {
-                return self.sign_in(params, request, client, &view, now).await;
-            };
-            match self.sign_on(&request, session, sign_in, now).await? {
-                Some(reply) => return Ok(reply),
-                None => continue,
+            match usable {
+                // Nobody gets in through an IdP that has been disabled.
+                Some((session, sign_in)) if view.is_usable(&sign_in.idp, now).await? => {
+                    if let Some(reply) = self.sign_on(&request, session, sign_in, now).await? {
+                        return Ok(reply);
+                    }
+                }
+                _ => return self.sign_in(params, request, client, &view, now).await,
             }
         }
         Err(Failure::Contended)

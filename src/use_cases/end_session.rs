@@ -8,7 +8,7 @@ use crate::oidc::{Client, Confirm, EndSessionRequest, IdTokenHint, LogoutScope, 
 use crate::policy::{WhoseSession, whose_session};
 use crate::secret::Token;
 use crate::session::BrowserSession;
-use crate::store::CommitError;
+use crate::store::{CommitError, LogoutKey};
 use crate::use_cases::sign_out::SignOut;
 use crate::use_cases::{
     Browser, CookieChange, Failure, Page, REQUEST_LIFETIME, Reply, TRIES, UseCases,
@@ -149,6 +149,8 @@ impl UseCases {
         }
         match self.store().commit(now, changes).await {
             Ok(()) => {}
+            // The connection was lost during COMMIT: only what is stored tells what happened.
+            Err(CommitError::Unknown) if self.has_begun(handle).await? => {}
             Err(CommitError::Conflict { .. } | CommitError::Unknown) => return Ok(None),
             Err(other) => return Err(Failure::commit(other)),
         }
@@ -156,6 +158,10 @@ impl UseCases {
         let reply = self.go_on(begun.logout, Some(&begun.handle), Vec::new(), now).await?;
         let reply = self.at_its_page(reply, &begun.handle);
         Ok(Some(reply.with(CookieChange::ClearSession)))
+    }
+
+    async fn has_begun(&self, handle: &Token) -> Result<bool, Failure> {
+        Ok(self.store().logout(LogoutKey::Handle(handle.hash())).await?.found.is_some())
     }
 
     /// Keeps the question and sends the browser to its page.

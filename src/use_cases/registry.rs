@@ -109,6 +109,15 @@ impl View<'_> {
         }
     }
 
+    /// Whether this connection can be used now.
+    pub async fn is_usable(&self, id: &IdpId, now: Timestamp) -> Result<bool, Failure> {
+        match self.connection(id, now).await {
+            Ok(_) => Ok(true),
+            Err(Failure::Connection { .. }) => Ok(false),
+            Err(other) => Err(other),
+        }
+    }
+
     /// Everybody who takes part in a session, as far as they can still be told.
     pub async fn parties(
         &self,

@@ -97,6 +97,13 @@ pub enum Change {
     },
 
     // Settings
+    /// Exactly one row: there was no client of that id.
+    AddClient {
+        id: ClientId,
+        settings: String,
+        secret: Option<TokenHash>,
+        source: Source,
+    },
     SaveClient {
         id: ClientId,
         settings: String,

@@ -55,8 +55,8 @@ impl ConnectionError {
     }
 }
 
-/// What an administrator may settle per IdP. The same keys in TOML, on the command line and in the
-/// API; the defaults suit an IdP that follows the standard.
+/// What an administrator may settle per IdP. The keys have the same names in TOML, on the command
+/// line and in the API; `claims` has a place in TOML only. The defaults suit an IdP that follows the standard.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct IdpSettings {
@@ -84,6 +84,41 @@ pub struct IdpSettings {
     /// Attribute name → claim, beside and above the default map.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub claims: BTreeMap<String, String>,
+}
+
+/// Some settings, to be changed in a connection that exists or is new. What is `None` stays.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct SettingsChange {
+    pub entity_id: Option<EntityId>,
+    pub subject: Option<SubjectSource>,
+    pub fallback: Option<Fallback>,
+    pub without_session_index: Option<WithoutSessionIndex>,
+    pub unsigned_logout_response: Option<UnsignedLogoutResponse>,
+    pub sign_requests: Option<bool>,
+    pub slo_binding: Option<BrowserBinding>,
+    pub sso_binding: Option<BrowserBinding>,
+    pub domains: Option<Vec<EmailDomain>>,
+}
+
+impl SettingsChange {
+    pub fn apply(self, settings: IdpSettings) -> IdpSettings {
+        IdpSettings {
+            entity_id: self.entity_id.or(settings.entity_id),
+            subject: self.subject.unwrap_or(settings.subject),
+            fallback: self.fallback.unwrap_or(settings.fallback),
+            without_session_index: self
+                .without_session_index
+                .unwrap_or(settings.without_session_index),
+            unsigned_logout_response: self
+                .unsigned_logout_response
+                .unwrap_or(settings.unsigned_logout_response),
+            sign_requests: self.sign_requests.or(settings.sign_requests),
+            slo_binding: self.slo_binding.or(settings.slo_binding),
+            sso_binding: self.sso_binding.or(settings.sso_binding),
+            domains: self.domains.unwrap_or(settings.domains),
+            claims: settings.claims,
+        }
+    }
 }
 
 /// A binding that goes through the browser.

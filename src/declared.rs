@@ -40,10 +40,11 @@ pub async fn sync(config: &Config, use_cases: &UseCases) -> Vec<DeclaredError> {
     }
     match idp_files(config) {
         Ok(files) => {
+            // First what is gone: a file that was renamed brings the same entity ID back.
+            errors.extend(disable_vanished(&files, use_cases).await.err());
             for (id, (path, settings)) in &files {
                 errors.extend(sync_idp(id, path, settings, use_cases).await.err());
             }
-            errors.extend(disable_vanished(&files, use_cases).await.err());
         }
         Err(error) => errors.push(error),
     }
@@ -60,10 +61,15 @@ pub async fn watch(config: Config, use_cases: UseCases, shutdown: Shutdown) {
         }
         let now = fingerprint(&config);
         if now != seen {
-            seen = now;
             tracing::info!("IdP metadata files have changed");
-            for error in sync(&config, &use_cases).await {
+            let errors = sync(&config, &use_cases).await;
+            for error in &errors {
                 tracing::error!("{error}");
+            }
+            // A store that was busy is asked again; a bad file waits for its next change.
+            let unfinished = |error: &DeclaredError| matches!(error, DeclaredError::Failure(_));
+            if !errors.iter().any(unfinished) {
+                seen = now;
             }
         }
     }
@@ -143,8 +149,14 @@ async fn disable_vanished(
 fn idp_files(config: &Config) -> Result<BTreeMap<IdpId, (PathBuf, IdpSettings)>, DeclaredError> {
     let mut files: BTreeMap<IdpId, (PathBuf, IdpSettings)> = BTreeMap::new();
     for declared in &config.identity_providers {
-        let file = (declared.metadata.clone(), declared.settings.clone());
-        files.insert(declared.id.clone(), file);
+        // One whose file is gone counts as gone itself.
+        if declared.metadata.exists() {
+            let file = (declared.metadata.clone(), declared.settings.clone());
+            files.insert(declared.id.clone(), file);
+        } else {
+            let path = declared.metadata.display();
+            tracing::error!(idp.id = %declared.id, "its metadata file {path} is not there");
+        }
     }
     let folder = &config.metadata_dir;
     let entries = match std::fs::read_dir(folder) {
@@ -159,8 +171,14 @@ fn idp_files(config: &Config) -> Result<BTreeMap<IdpId, (PathBuf, IdpSettings)>,
         let path = entry.path();
         let is_xml = path.extension().is_some_and(|extension| extension == "xml");
         let name = path.file_stem().and_then(|name| name.to_str());
-        if let (true, Some(Ok(id))) = (is_xml && path.is_file(), name.map(str::parse)) {
-            files.entry(id).or_insert((path, IdpSettings::default()));
+        if !is_xml || !path.is_file() {
+            continue;
+        }
+        match name.map(str::parse) {
+            Some(Ok(id)) => {
+                files.entry(id).or_insert((path, IdpSettings::default()));
+            }
+            _ => tracing::error!("{}: its name cannot be the id of an IdP", path.display()),
         }
     }
     Ok(files)

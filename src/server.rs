@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::declared;
 use crate::http::{self, Edge};
 use crate::keys::Kek;
 use crate::lifecycle::{self, Limits, Shutdown};
@@ -23,15 +24,15 @@ use crate::worker;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    #[error("{0}")]
+    #[error(transparent)]
     Failure(#[from] Failure),
-    #[error("the store cannot be opened: {0}")]
+    #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the key-encryption key {path}: {reason}")]
     Kek { path: PathBuf, reason: String },
     #[error("ca_file {path}: {reason}")]
     Roots { path: PathBuf, reason: String },
-    #[error("outgoing HTTP: {0}")]
+    #[error(transparent)]
     Outbound(#[from] ClientError),
     #[error("cannot listen on {address}: {reason}")]
     Listen { address: SocketAddr, reason: String },
@@ -91,6 +92,7 @@ impl Server {
     ) -> Result<Self, ServerError> {
         let lock = NodeLock::acquire(&config.database)?;
         let use_cases = open(config, clock).await?;
+        declare(config, &use_cases, &shutdown).await;
         let address = listener.local_addr().map_err(|error| ServerError::Listen {
             address: config.listen,
             reason: error.to_string(),
@@ -138,6 +140,23 @@ impl Server {
     }
 }
 
+/// On SQLite this node is the only one, so it writes what files declare before it answers, and
+/// follows changes. On PostgreSQL `sloop config apply` does, once for all nodes.
+async fn declare(config: &Config, use_cases: &UseCases, shutdown: &Shutdown) {
+    if matches!(config.database, DatabaseUrl::Sqlite(_)) {
+        for error in declared::sync(config, use_cases).await {
+            tracing::error!("{error}");
+        }
+        let watching = declared::watch(config.clone(), use_cases.clone(), shutdown.clone());
+        tokio::spawn(watching);
+    } else if !config.clients.is_empty() || !config.identity_providers.is_empty() {
+        tracing::warn!(
+            "on PostgreSQL the clients and IdPs that files declare are written by \
+             `sloop config apply`, not by `sloop serve`"
+        );
+    }
+}
+
 fn settings(config: &Config) -> Settings {
     let issuer = config.issuer.clone();
     let saml_entity_id = config.saml.entity_id.clone().unwrap_or_else(|| {
@@ -168,6 +187,11 @@ fn kek(config: &Config, rng: &Rng) -> Result<Kek, ServerError> {
             let mut path = database.clone().into_os_string();
             path.push(".kek");
             let path = PathBuf::from(path);
+            if database.exists() && !path.exists() {
+                let reason = "it is missing, and the database beside it is sealed with it; \
+                              restore it, or name it in [keys] kek_file";
+                return Err(ServerError::Kek { path, reason: reason.to_owned() });
+            }
             make_kek(&path, rng)?;
             path
         }

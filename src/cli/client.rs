@@ -2,7 +2,7 @@ use std::io::Read as _;
 
 use clap::{Args, Subcommand};
 
-use super::output;
+use super::{output, parse_serde};
 use crate::change::Source;
 use crate::id::ClientId;
 use crate::keys::KeyAlgorithm;
@@ -126,9 +126,4 @@ fn read_secret() -> anyhow::Result<Token> {
         anyhow::bail!("a client secret has {SHORTEST_SECRET} characters or more");
     }
     Ok(Token::received(secret))
-}
-
-/// The words that TOML and the API use too.
-fn parse_serde<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
-    serde_json::from_value(serde_json::Value::from(text)).map_err(|error| error.to_string())
 }

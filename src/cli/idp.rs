@@ -3,10 +3,13 @@ use std::path::Path;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
-use super::output;
+use super::{output, parse_serde};
 use crate::change::Source;
 use crate::clock::Clock;
-use crate::connection::{BrowserBinding, EmailDomain, Fallback, IdpSettings};
+use crate::connection::{
+    BrowserBinding, EmailDomain, Fallback, IdpSettings, SettingsChange, UnsignedLogoutResponse,
+    WithoutSessionIndex,
+};
 use crate::id::IdpId;
 use crate::oidc::SubjectSource;
 use crate::saml::EntityId;
@@ -48,20 +51,29 @@ pub(super) struct Add {
     /// Which entity of the file is meant, if there are several
     #[arg(long, value_name = "E")]
     entity_id: Option<EntityId>,
-    /// Where the person's identity comes from: name_id, or attribute:NAME
-    #[arg(long, default_value = "name_id")]
-    subject: SubjectSource,
-    /// What to do at logout if the IdP has no logout URL: login-url, url:URL, or local
-    #[arg(long, default_value = "login-url")]
-    fallback: Fallback,
+    /// Where the person's identity comes from: name_id (the default), or attribute:NAME
+    #[arg(long)]
+    subject: Option<SubjectSource>,
+    /// What to do at logout if the IdP has no logout URL: login-url (the default), url:URL, or local
+    #[arg(long)]
+    fallback: Option<Fallback>,
+    /// When the IdP gave no SessionIndex: name_id_only (the default), or next_rung
+    #[arg(long, value_parser = parse_serde::<WithoutSessionIndex>)]
+    without_session_index: Option<WithoutSessionIndex>,
+    /// What an unsigned LogoutResponse is worth: unconfirmed (the default), or accept
+    #[arg(long, value_parser = parse_serde::<UnsignedLogoutResponse>)]
+    unsigned_logout_response: Option<UnsignedLogoutResponse>,
+    /// Whether AuthnRequests are signed: true (the default), or false
+    #[arg(long)]
+    sign_requests: Option<bool>,
     /// An e-mail domain whose people belong to this IdP
     #[arg(long = "domain", value_name = "D")]
     domains: Vec<EmailDomain>,
     /// The binding for LogoutRequests where the IdP offers both: redirect or post
-    #[arg(long, value_parser = parse_binding)]
+    #[arg(long, value_parser = parse_serde::<BrowserBinding>)]
     slo_binding: Option<BrowserBinding>,
     /// The binding for AuthnRequests where the IdP offers both: redirect or post
-    #[arg(long, value_parser = parse_binding)]
+    #[arg(long, value_parser = parse_serde::<BrowserBinding>)]
     sso_binding: Option<BrowserBinding>,
 }
 
@@ -77,7 +89,9 @@ pub(super) async fn run(
                 Ok(url) => use_cases.fetch_metadata(&url).await?,
                 Err(_) => read(Path::new(&add.metadata))?,
             };
-            let (id, settings) = add.settings();
+            let (id, change) = add.change();
+            let existing = use_cases.idp_settings(&id).await?;
+            let settings = change.apply(existing.unwrap_or_default());
             let wanted = SaveIdp { id, settings, metadata, source: Source::Admin };
             let report = use_cases.save_idp(wanted).await?;
             print_report(&report);
@@ -126,30 +140,25 @@ pub(super) async fn run(
 }
 
 impl Add {
-    fn settings(self) -> (IdpId, IdpSettings) {
-        let settings = IdpSettings {
+    /// For a connection that exists, what is not mentioned stays.
+    fn change(self) -> (IdpId, SettingsChange) {
+        let change = SettingsChange {
             entity_id: self.entity_id,
             subject: self.subject,
             fallback: self.fallback,
-            domains: self.domains,
+            without_session_index: self.without_session_index,
+            unsigned_logout_response: self.unsigned_logout_response,
+            sign_requests: self.sign_requests,
             slo_binding: self.slo_binding,
             sso_binding: self.sso_binding,
-            ..IdpSettings::default()
+            domains: (!self.domains.is_empty()).then_some(self.domains),
         };
-        (self.id, settings)
+        (self.id, change)
     }
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("reading {}", path.display()))
-}
-
-fn parse_binding(text: &str) -> Result<BrowserBinding, String> {
-    match text {
-        "redirect" => Ok(BrowserBinding::Redirect),
-        "post" => Ok(BrowserBinding::Post),
-        _ => Err("write redirect or post".to_owned()),
-    }
 }
 
 fn show(report: &IdpReport, json: bool) -> anyhow::Result<()> {

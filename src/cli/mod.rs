@@ -99,6 +99,11 @@ async fn open(config: Config) -> anyhow::Result<UseCases> {
     opened.with_context(|| format!("opening the database {}", config.database))
 }
 
+/// The words that TOML and the API use too.
+fn parse_serde<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(serde_json::Value::from(text)).map_err(|error| error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;

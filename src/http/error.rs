@@ -9,6 +9,7 @@ use super::App;
 use super::extract::RawParamsError;
 use super::layer::RequestId;
 use super::page;
+use crate::store::StoreError;
 use crate::use_cases::Failure;
 
 /// What a page handler returns when it cannot do what was asked.
@@ -48,6 +49,11 @@ impl Explain<'_> {
             Failure::NotFound { .. } => {
                 (StatusCode::NOT_FOUND, "There is nothing here", "The address may be mistyped.")
             }
+            Failure::Store(StoreError::Corrupt(_) | StoreError::Refused { .. }) => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Something went wrong",
+                "Please tell those who run this service.",
+            ),
             Failure::Contended | Failure::Store(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Please try again in a moment",

@@ -21,7 +21,7 @@ const TRANSACTION_LAX: &str = "txl-";
 
 /// How the request that is answered came to us.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum From {
+pub(super) enum CameFrom {
     /// A link, a redirect, or another site's form.
     Elsewhere,
     /// A form on a page of ours. Browsers apply our `form-action` to the whole chain of redirects,
@@ -43,11 +43,11 @@ pub(super) fn browser(app: &App, cookies: &Cookies) -> Browser {
     Browser { session, transactions }
 }
 
-pub(super) fn respond(app: &App, reference: &RequestId, reply: Reply, from: From) -> Response {
+pub(super) fn respond(app: &App, reference: &RequestId, reply: Reply, from: CameFrom) -> Response {
     let mut response = match reply.next {
         Next::Redirect(url) => match from {
-            From::Elsewhere => redirect(&url),
-            From::OurForm => {
+            CameFrom::Elsewhere => redirect(&url),
+            CameFrom::OurForm => {
                 let style = page::style_url(app.issuer());
                 page::html(&page::Onward { style: &style, url: &url })
             }
@@ -122,9 +122,10 @@ fn show(app: &App, shown: Page) -> Response {
             })
         }
         Page::KeptSignedIn => page::html(&page::LogoutKept { style }),
-        Page::LogoutWaiting { handle, idp } => {
-            let action = handle.as_ref().map(page_url);
-            page::html(&page::LogoutWaiting { style, idp: &idp, action: action.as_deref() })
+        Page::LogoutWaiting { handle, leg, idp } => {
+            let (action, leg) = (handle.as_ref().map(page_url), leg.to_string());
+            let action = action.as_deref();
+            page::html(&page::LogoutWaiting { style, idp: &idp, leg: &leg, action })
         }
         Page::LogoutEnd { logout, continue_to } => {
             page::html(&page::LogoutEnd::of(&logout, continue_to.as_deref(), style))

@@ -7,7 +7,7 @@ use super::App;
 use super::error::{Explain, PageError};
 use super::extract::{Cookies, RawParams};
 use super::layer::RequestId;
-use super::reply::{self, From};
+use super::reply::{self, CameFrom};
 use crate::oidc::Params;
 use crate::use_cases::{Browser, Failure, Reply, UseCases};
 
@@ -43,12 +43,12 @@ impl Visit {
     /// What the use case returned, for a browser that came by a link, a redirect, or another
     /// site's form.
     pub(super) fn answer(&self, reply: Result<Reply, Failure>) -> Result<Response, PageError> {
-        self.answer_from(reply, From::Elsewhere)
+        self.answer_from(reply, CameFrom::Elsewhere)
     }
 
     /// As above, for a browser that sent a form of ours.
     pub(super) fn answer_form(&self, reply: Result<Reply, Failure>) -> Result<Response, PageError> {
-        self.answer_from(reply, From::OurForm)
+        self.answer_from(reply, CameFrom::OurForm)
     }
 
     pub(super) fn is_post_without_session(&self) -> bool {
@@ -69,7 +69,7 @@ impl Visit {
     fn answer_from(
         &self,
         reply: Result<Reply, Failure>,
-        from: From,
+        from: CameFrom,
     ) -> Result<Response, PageError> {
         let reply = reply.map_err(|failure| self.refuse(&failure))?;
         Ok(reply::respond(&self.app, &self.reference, reply, from))

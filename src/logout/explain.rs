@@ -1,13 +1,33 @@
 //! A logout in sentences, for the person at the end page and for whoever runs `sloop logout show`.
 
 use super::{Leg, LegOutcome, LegState, Logout, Outcome, Party, Reason, Rung};
+use crate::oidc::LogoutScope;
 
-/// The whole in one sentence. It never claims more than is known.
+/// The whole in a few words, for the head of the end page.
+pub fn heading(logout: &Logout) -> &'static str {
+    match (logout.outcome(), logout.document.scope) {
+        (Outcome::Complete, LogoutScope::AllAppsAndIdp) => "You are signed out everywhere",
+        (Outcome::Complete, LogoutScope::AllApps) => "You are signed out of your apps",
+        _ => "You are signed out here",
+    }
+}
+
+/// The whole in a sentence. It never claims more than is known, and says who was left alone on
+/// purpose.
 pub fn whole(logout: &Logout) -> &'static str {
-    match logout.outcome() {
-        Outcome::Complete => "Signed out everywhere: every party confirmed it.",
-        Outcome::LocalOnly => "Signed out here. No other party was asked.",
-        Outcome::Partial => "Signed out here. Not every other party has confirmed it.",
+    match (logout.document.scope, logout.outcome()) {
+        (LogoutScope::OpOnly, _) => {
+            "Signed out here. Your apps and your organisation were left as they are."
+        }
+        (LogoutScope::AllApps, Outcome::Complete) => {
+            "Every app of this session confirmed it. Your organisation's own sign-in was left as it \
+             is, so the next sign-in may not ask you."
+        }
+        (LogoutScope::AllAppsAndIdp, Outcome::Complete) => {
+            "Signed out everywhere: every party confirmed it."
+        }
+        (_, Outcome::LocalOnly) => "Signed out here. No other party was asked.",
+        (_, Outcome::Partial) => "Signed out here. Not every other party has confirmed it.",
     }
 }
 

@@ -12,16 +12,21 @@ use crate::id::LegId;
 #[derive(Clone, PartialEq, Debug)]
 pub enum Event {
     /// The browser is here and can go to the next IdP. `asked` is fresh: it will name the message.
+    /// `again` has an IdP that was asked already asked once more: the browser may never have got
+    /// there.
     BrowserHere {
         asked: Asked,
+        again: bool,
     },
     /// The IdP of this leg answered.
     Answered {
         leg: LegId,
         answer: Answer,
     },
-    /// The person does not want to wait for the IdP any longer.
-    GaveUp,
+    /// The person does not want to wait for the IdP of this leg any longer.
+    GaveUp {
+        leg: LegId,
+    },
     DeadlinePassed,
     /// A worker takes every app leg that is due.
     Leased,
@@ -36,7 +41,8 @@ pub enum Event {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Answer {
     pub outcome: LegOutcome,
-    /// Whether the IdP's key vouches for it. What is not proven never outweighs what is.
+    /// Whether it counts as the IdP's word: its key vouches for it, or this IdP is trusted without.
+    /// What is not proven never outweighs what is.
     pub proven: bool,
     pub detail: String,
 }
@@ -130,9 +136,11 @@ impl Flow {
     /// Returns what is next only where the event itself says so.
     fn apply(&mut self, event: Event) -> Option<Next> {
         match event {
-            Event::BrowserHere { asked } => return self.ask_next(asked),
+            Event::BrowserHere { asked, again } => return self.ask_next(asked, again),
             Event::Answered { leg, answer } => self.answered(leg, answer),
-            Event::GaveUp => self.close_waiting("the person did not wait for the answer"),
+            Event::GaveUp { leg } => {
+                self.close_waiting(Some(leg), "the person did not wait for the answer");
+            }
             Event::DeadlinePassed => self.deadline_passed(),
             Event::Leased => return Some(Next::Tell(self.lease())),
             Event::Tried { leg, attempt } => self.tried(leg, attempt),
@@ -153,12 +161,12 @@ impl Flow {
         }
     }
 
-    fn ask_next(&mut self, asked: Asked) -> Option<Next> {
+    fn ask_next(&mut self, asked: Asked, again: bool) -> Option<Next> {
         if let Next::Wait(id) = self.next() {
             // The commit of this very question may have succeeded unseen: then it is still to be
             // asked, with the same message.
             let same = self.logout.leg(id).is_some_and(|leg| leg.asked.as_ref() == Some(&asked));
-            return Some(if same { Next::AskIdp(id) } else { Next::Wait(id) });
+            return Some(if same || again { Next::AskIdp(id) } else { Next::Wait(id) });
         }
         let position = self
             .logout
@@ -201,7 +209,7 @@ impl Flow {
     }
 
     fn deadline_passed(&mut self) {
-        self.close_waiting("the IdP did not answer in time");
+        self.close_waiting(None, "the IdP did not answer in time");
         let planned: Vec<LegId> = self
             .logout
             .legs
@@ -214,11 +222,13 @@ impl Flow {
         }
     }
 
-    fn close_waiting(&mut self, why: &str) {
+    /// Closes legs that wait for an answer: this one, or all.
+    fn close_waiting(&mut self, only: Option<LegId>, why: &str) {
         let waiting: Vec<(LegId, LegOutcome)> = self
             .logout
             .legs
             .iter()
+            .filter(|leg| only.is_none_or(|only| only == leg.id))
             .filter(|leg| matches!(leg.state, LegState::Waiting { .. }))
             .map(|leg| match &leg.party {
                 // The login URL was visited, which is all that could be done there.
@@ -256,6 +266,8 @@ impl Flow {
                 self.close(id, LegOutcome::Confirmed, detail);
             }
             Attempt::Refused(why) => self.close(id, LegOutcome::Refused, why),
+            // What was tried may have arrived.
+            Attempt::Gone(why) if *attempts > 1 => self.close(id, LegOutcome::DeadLetter, why),
             Attempt::Gone(why) => self.close(id, LegOutcome::NotSent, why),
             Attempt::Failed(why) => match retry::next_try(*attempts, begun, now) {
                 Some(next) => {
@@ -386,7 +398,15 @@ mod tests {
 
     fn here() -> Event {
         let relay_state = Rng::system().handle().hash();
-        Event::BrowserHere { asked: Asked { request_id: Rng::system().saml_id(), relay_state } }
+        let asked = Asked { request_id: Rng::system().saml_id(), relay_state };
+        Event::BrowserHere { asked, again: false }
+    }
+
+    fn here_again() -> Event {
+        match here() {
+            Event::BrowserHere { asked, .. } => Event::BrowserHere { asked, again: true },
+            other => other,
+        }
     }
 
     fn success(logout: &Logout, position: usize, proven: bool) -> Event {
@@ -498,6 +518,21 @@ mod tests {
     }
 
     #[test]
+    fn the_person_may_have_the_idp_asked_again_or_give_it_up() {
+        let asked = logout(vec![idp(slo()), idp(slo())]).on([here()], at(1)).logout;
+        let (first, second) = (asked.legs[0].id, asked.legs[1].id);
+        let again = asked.clone().on([here_again()], at(2));
+        assert_eq!(again.next, Next::AskIdp(first));
+        assert_eq!(again.logout, asked);
+        let gave_up = Event::GaveUp { leg: first };
+        let next = asked.on([gave_up.clone(), here()], at(3));
+        assert_eq!(next.next, Next::AskIdp(second));
+        // Pressed twice: the second press is not about the second IdP.
+        let twice = next.logout.on([gave_up], at(4)).logout;
+        assert_eq!(outcomes(&twice), [Some(LegOutcome::NoAnswer), None]);
+    }
+
+    #[test]
     fn a_url_rung_is_visited_and_proves_nothing() {
         let rung = Rung::Url { location: "https://idp.example/bye".into() };
         let sent = logout(vec![idp(rung)]).on([here()], at(1));
@@ -514,7 +549,7 @@ mod tests {
         assert_eq!(early.next, Next::Tell(vec![]));
         let leased = start.on([Event::Leased], at(30));
         assert_eq!(leased.next, Next::Tell(vec![id]));
-        assert_eq!(leased.logout.clone().on([Event::Leased], at(59)).next, Next::Tell(vec![]));
+        assert_eq!(leased.logout.clone().on([Event::Leased], at(89)).next, Next::Tell(vec![]));
 
         let failed = Event::Tried { leg: id, attempt: Attempt::Failed("time-out".into()) };
         let failed = leased.logout.on([failed], at(31)).logout;

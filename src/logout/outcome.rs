@@ -72,8 +72,7 @@ impl Outcome {
         let confirmed = |leg: &Leg| leg.outcome() == Some(LegOutcome::Confirmed);
         let asked = |leg: &Leg| match &leg.state {
             LegState::Planned => false,
-            LegState::Waiting { .. } => true,
-            LegState::Due { attempts, .. } => *attempts > 0,
+            LegState::Waiting { .. } | LegState::Due { .. } => true,
             LegState::Closed { outcome, .. } => outcome.was_asked(),
         };
         if !legs.iter().any(asked) {

@@ -88,7 +88,8 @@ fn idp_leg(
     let state = match (&rung, idps) {
         (Rung::Local { why }, _) => closed(LegOutcome::NotPossible, why.as_str(), now),
         (_, IdpLegs::Skip) => {
-            closed(LegOutcome::NotSent, "another person has signed in there with this browser", now)
+            let why = "another person has signed in with this browser, so nothing was sent";
+            closed(LegOutcome::NotSent, why, now)
         }
         _ => LegState::Planned,
     };

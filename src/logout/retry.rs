@@ -7,8 +7,9 @@ use crate::clock::Timestamp;
 /// How long an app is tried, counted from the start of the logout.
 pub const GIVE_UP_AFTER: Duration = Duration::from_secs(72 * 3600);
 
-/// For how long a worker may hold a leg. One attempt takes at most ten seconds.
-pub const LEASE: Duration = Duration::from_secs(30);
+/// For how long a worker may hold a leg: twice as long as an attempt can take, with the wait for a
+/// connection slot, the sending and the writing down.
+pub const LEASE: Duration = Duration::from_secs(60);
 
 const FIRST: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(4 * 3600);

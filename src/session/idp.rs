@@ -28,6 +28,9 @@ pub struct SignedIn {
     pub claims: serde_json::Map<String, serde_json::Value>,
 }
 
+/// The most SessionIndexes that are kept, the newest: a LogoutRequest has to fit into a URL.
+const MOST_SESSION_INDEXES: usize = 16;
+
 impl IdpSession {
     /// A newer sign-in of the same NameID: its facts count, the earlier SessionIndexes stay.
     pub(super) fn renewed(mut self, newer: SignedIn) -> Self {
@@ -37,6 +40,7 @@ impl IdpSession {
                 indexes.push(index);
             }
         }
+        indexes.drain(..indexes.len().saturating_sub(MOST_SESSION_INDEXES));
         self.signed_in = SignedIn { session_indexes: indexes, ..newer };
         self
     }

@@ -41,7 +41,7 @@ impl SealedStore {
                 "INSERT INTO held_sign_in (handle_hash, sealed, expires_at) VALUES ($1, $2, $3)",
                 vec![
                     handle.into(),
-                    self.seal(&place::held_sign_in(), &sign_in).into(),
+                    self.seal(&place::held_sign_in(handle), &sign_in).into(),
                     expires_at.into(),
                 ],
             )),
@@ -150,6 +150,21 @@ impl SealedStore {
                 ],
             )),
             Change::SaveLeg { leg } => out.push(save_leg(&leg)),
+            Change::AddClient { id, settings, secret, source } => {
+                out.push(bump_settings());
+                out.push(one(
+                    "AddClient",
+                    "INSERT INTO client (id, settings, secret_hash, source, updated_at) \
+                     VALUES ($1, $2, $3, $4, $5)",
+                    vec![
+                        id.as_str().into(),
+                        settings.into(),
+                        secret.into(),
+                        source.as_str().into(),
+                        now.into(),
+                    ],
+                ));
+            }
             Change::SaveClient { id, settings, secret, source } => {
                 out.push(bump_settings());
                 out.push(one(
@@ -208,6 +223,11 @@ impl SealedStore {
                      WHERE id = $1 AND disabled_at IS NULL",
                     vec![id.as_str().into(), now.into()],
                 ));
+                out.push(any(
+                    "DisableIdp",
+                    "DELETE FROM identity_provider_domain WHERE idp_id = $1",
+                    vec![id.as_str().into()],
+                ));
             }
             Change::AddAdminToken { hash, name } => out.push(one(
                 "AddAdminToken",
@@ -248,12 +268,13 @@ impl SealedStore {
     fn begin_logout(&self, logout: &Logout, handle: Value, out: &mut Vec<Statement>) {
         out.push(one(
             "BeginLogout",
-            "INSERT INTO logout (id, version, handle_hash, document, created_at, deadline, \
-             answered_at, settled_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "INSERT INTO logout (id, version, handle_hash, browser_session_id, document, created_at, \
+             deadline, answered_at, settled_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             vec![
                 logout.id.to_string().into(),
                 logout.version.into(),
                 handle,
+                logout.document.browser_session.to_string().into(),
                 json(&logout.document),
                 logout.created_at.into(),
                 logout.deadline.into(),

@@ -66,6 +66,8 @@ impl SealedStore {
 pub(super) mod place {
     use std::fmt::Display;
 
+    use crate::secret::TokenHash;
+
     pub(in crate::store) fn idp_session(id: impl Display) -> String {
         format!("idp_session.sealed/{id}")
     }
@@ -74,8 +76,8 @@ pub(super) mod place {
         format!("leg.sealed/{id}")
     }
 
-    pub(in crate::store) fn held_sign_in() -> String {
-        "held_sign_in.sealed".to_owned()
+    pub(in crate::store) fn held_sign_in(handle: TokenHash) -> String {
+        format!("held_sign_in.sealed/{handle:?}")
     }
 
     pub(in crate::store) fn signing_key(id: impl Display) -> String {

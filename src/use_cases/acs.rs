@@ -10,9 +10,9 @@ use crate::logout::{Logout, Reason};
 use crate::oidc::{ErrorCode, LogoutScope, OAuthError, Subject, SubjectSource};
 use crate::saml::binding::post;
 use crate::saml::{Expected, Login, Received, Rejection, Status, status};
-use crate::secret::Token;
+use crate::secret::{Token, TokenHash};
 use crate::session::{BrowserSession, SignedIn};
-use crate::store::CommitError;
+use crate::store::{CommitError, SessionKey};
 use crate::use_cases::sign_out::SignOut;
 use crate::use_cases::{
     Browser, CookieChange, Failure, REQUEST_LIFETIME, Reply, TRIES, UseCases, transaction_name,
@@ -73,9 +73,11 @@ impl UseCases {
         };
         let verified = self.verified(&pending, &connection, login)?;
 
-        // (4) Is it the browser that asked? Its cookie may not travel on the IdP's cross-site POST;
-        //     then a GET of ours looks for it, and nothing is written before.
-        if browser.holds(&pending.id, &pending.browser) {
+        // (4) Is it the browser that asked, and whose session has it? Over TLS `Lax` cookies do not
+        //     travel on the IdP's cross-site POST, so a GET of ours looks for them, and nothing is
+        //     written before: an old session must be continued or ended, never forgotten.
+        let all_cookies = browser.session.is_some() || !self.settings().issuer.is_secure();
+        if all_cookies && browser.holds(&pending.id, &pending.browser) {
             return self.complete(pending, verified, session, browser, None, now).await;
         }
         let handle = self.rng().handle();
@@ -191,12 +193,27 @@ impl UseCases {
         held: Option<&Token>,
         mut now: Timestamp,
     ) -> Result<Reply, Failure> {
+        let request = &pending.wanted.request;
+        if !self.hint_allows(request, &verified.subject) {
+            let error = OAuthError::new(
+                ErrorCode::LoginRequired,
+                "another person signed in than the id_token_hint names",
+            );
+            let take = Change::TakeAuthnRequest { id: pending.id.clone() };
+            self.store().commit(now, vec![take]).await.map_err(used)?;
+            return Ok(Reply::redirect(request.reply.error(&self.settings().issuer, &error)));
+        }
         let cookie = self.rng().token();
         for _ in 0..TRIES {
             let signed_in = self.plan_sign_in(&pending, &verified, session, &cookie, now).await?;
             let mut changes = signed_in.changes;
             changes.extend(held.map(|handle| Change::TakeHeldSignIn { handle: handle.hash() }));
-            match self.store().commit(now, changes).await {
+            let committed = match self.store().commit(now, changes).await {
+                // The connection was lost during COMMIT: our cookie tells what happened.
+                Err(CommitError::Unknown) if self.has_session(cookie.hash()).await? => Ok(()),
+                other => other,
+            };
+            match committed {
                 Ok(()) => {
                     if let Some(logout) = &signed_in.replaced {
                         self.tell_apps(logout);
@@ -218,14 +235,14 @@ impl UseCases {
                         self.store().authn_request(&pending.id, browser.session_hash()).await?;
                     (now, session) = (read.now, read.found.1);
                 }
-                Err(CommitError::Conflict { what }) => {
-                    let detail = format!("the Response has been used already ({what})");
-                    return Err(Failure::Browser { code: "replay", detail });
-                }
-                Err(other) => return Err(Failure::commit(other)),
+                Err(other) => return Err(used(other)),
             }
         }
         Err(Failure::Contended)
+    }
+
+    async fn has_session(&self, cookie: TokenHash) -> Result<bool, Failure> {
+        Ok(self.store().browser_session(SessionKey::Cookie(cookie)).await?.found.is_some())
     }
 
     async fn plan_sign_in(
@@ -327,13 +344,13 @@ impl UseCases {
         if ours && rejection == Rejection::StaleAuthentication && !pending.wanted.force_authn {
             // The IdP relied on an older session than `max_age` allows: ask for a fresh one.
             let changes = vec![Change::TakeAuthnRequest { id: pending.id.clone() }, record];
-            self.store().commit(now, changes).await.map_err(Failure::commit)?;
+            self.store().commit(now, changes).await.map_err(used)?;
             let wanted = Wanted { force_authn: true, ..pending.wanted };
             return self.send_authn_request(wanted, connection, now).await;
         }
         if ours && let Some(error) = oauth_error(&rejection) {
             let changes = vec![Change::TakeAuthnRequest { id: pending.id.clone() }, record];
-            self.store().commit(now, changes).await.map_err(Failure::commit)?;
+            self.store().commit(now, changes).await.map_err(used)?;
             let url = request.reply.error(&self.settings().issuer, &error);
             let name = transaction_name(&pending.id);
             return Ok(Reply::redirect(url).with(CookieChange::ClearTransaction { name }));
@@ -352,6 +369,17 @@ struct PlannedSignIn {
     code: Token,
     /// The session of another person in the same browser, which ends.
     replaced: Option<Logout>,
+}
+
+/// A request and an assertion are good for one sign-in.
+fn used(error: CommitError) -> Failure {
+    match error {
+        CommitError::Conflict { what } => {
+            let detail = format!("the Response has been used already ({what})");
+            Failure::Browser { code: "replay", detail }
+        }
+        other => Failure::commit(other),
+    }
 }
 
 /// What a client can be told of an IdP's refusal (OpenID Connect Core 3.1.2.6).

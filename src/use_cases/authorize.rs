@@ -74,7 +74,13 @@ impl UseCases {
                         return Ok(reply);
                     }
                 }
-                _ => return self.sign_in(params, request, client, &view, now).await,
+                _ => {
+                    let sign_in = session.as_ref().and_then(|session| session.sign_in_by(&[]));
+                    let stale = sign_in.is_some_and(|sign_in| {
+                        request.is_too_old(sign_in.signed_in.authn_instant, now)
+                    });
+                    return self.sign_in(params, request, client, stale, &view, now).await;
+                }
             }
         }
         Err(Failure::Contended)
@@ -97,6 +103,7 @@ impl UseCases {
             || facts.authn_context.as_ref().is_some_and(|held| request.acr_values.contains(held));
         let usable = client.may_use(&sign_in.idp)
             && !request.forces_login()
+            && !matches!(request.prompt, Prompt::Ask { select_account: true, .. })
             && !request.is_too_old(facts.authn_instant, now)
             && context
             && self.hint_allows(request, &session.subject);
@@ -104,7 +111,7 @@ impl UseCases {
     }
 
     /// Core 3.1.2.2: tokens never go to another person than the one that the hint names.
-    fn hint_allows(&self, request: &AuthorizeRequest, subject: &Subject) -> bool {
+    pub(super) fn hint_allows(&self, request: &AuthorizeRequest, subject: &Subject) -> bool {
         let Some(token) = &request.id_token_hint else { return true };
         let find = |kid: &str| self.keys().oidc.verifying(kid);
         IdTokenHint::parse(token, find, &self.settings().issuer)
@@ -178,12 +185,14 @@ impl UseCases {
         (code, changes)
     }
 
-    /// Somebody has to sign in: at which IdP?
+    /// Somebody has to sign in: at which IdP? `stale` says that the sign-in we know of is older than
+    /// the client's `max_age`, so that the IdP's own session will be too.
     async fn sign_in(
         &self,
         params: &Params,
         request: AuthorizeRequest,
         client: &Client,
+        stale: bool,
         view: &registry::View<'_>,
         now: Timestamp,
     ) -> Result<Reply, Failure> {
@@ -194,9 +203,11 @@ impl UseCases {
         if request.prompt == Prompt::None {
             return refuse(ErrorCode::LoginRequired, "nobody is signed in well enough for this");
         }
-        let choices = match self.choose(&request, client).await? {
+        let choices = match self.choose(&request, client, view, now).await? {
             Chosen::One(idp) => match view.connection(&idp, now).await {
-                Ok(connection) => return self.ask_idp_to_sign_in(request, &connection, now).await,
+                Ok(connection) => {
+                    return self.ask_idp_to_sign_in(request, stale, &connection, now).await;
+                }
                 Err(Failure::Connection { idp, detail }) => {
                     tracing::error!(idp.id = %idp, "an IdP cannot be used: {detail}");
                     return refuse(ErrorCode::TemporarilyUnavailable, "the IdP cannot be used");
@@ -215,7 +226,13 @@ impl UseCases {
     }
 
     /// By `idp`, by the client's only IdP, by the e-mail domain in `login_hint`, or by the person.
-    async fn choose(&self, request: &AuthorizeRequest, client: &Client) -> Result<Chosen, Failure> {
+    async fn choose(
+        &self,
+        request: &AuthorizeRequest,
+        client: &Client,
+        view: &registry::View<'_>,
+        now: Timestamp,
+    ) -> Result<Chosen, Failure> {
         if let Some(idp) = &request.idp {
             return Ok(match client.may_use(idp) {
                 true => Chosen::One(idp.clone()),
@@ -232,12 +249,12 @@ impl UseCases {
             return Ok(Chosen::One(idp));
         }
         let mut choices: Vec<Choice> = Vec::new();
-        for (idp, report) in self.idps().await? {
-            if let Ok(report) = report
-                && !report.disabled
-                && client.may_use(&idp)
+        for idp in self.store().enabled_idps().await? {
+            if client.may_use(&idp)
+                && let Ok(connection) = view.connection(&idp, now).await
             {
-                let name = report.display_name.unwrap_or_else(|| idp.to_string());
+                let name = connection.metadata.display_name.clone();
+                let name = name.unwrap_or_else(|| idp.to_string());
                 choices.push(Choice { idp, name });
             }
         }
@@ -251,14 +268,15 @@ impl UseCases {
     async fn ask_idp_to_sign_in(
         &self,
         request: AuthorizeRequest,
+        stale: bool,
         connection: &Arc<Connection>,
         now: Timestamp,
     ) -> Result<Reply, Failure> {
-        let force_authn = request.forces_login();
-        let authn_not_before = match (force_authn, request.max_age) {
-            (true, _) => Some(now),
-            (false, Some(max_age)) => Some(now.minus(Duration::from_secs(max_age.into()))),
-            (false, None) => None,
+        let force_authn = stale || request.forces_login();
+        let authn_not_before = match request.max_age {
+            _ if request.forces_login() => Some(now),
+            Some(max_age) => Some(now.minus(Duration::from_secs(max_age.into()))),
+            None => None,
         };
         let wanted = Wanted { request, force_authn, authn_not_before };
         self.send_authn_request(wanted, connection, now).await

@@ -15,17 +15,19 @@ use crate::use_cases::{Failure, TRIES, UseCases};
 const BATCH: i64 = 64;
 
 impl UseCases {
-    /// Takes on what is due: apps to be told again, and logouts whose deadline has passed. Any node
-    /// may do it; the version of a logout decides who does. Returns how many were advanced.
+    /// Takes on what is due: logouts whose deadline has passed, and apps to be told again. Any node
+    /// may do it; the version of a logout decides who does. Returns how many were advanced; the
+    /// deliveries themselves go on behind, so that nobody waits for an app that hangs.
     pub async fn work_due(&self) -> Result<usize, Failure> {
         let due = self.store().due_logouts(BATCH).await?;
         let mut advanced = 0;
-        let mut work = FuturesUnordered::new();
         for id in due.found {
-            work.push(self.work_on(id));
-        }
-        while let Some(result) = work.next().await {
-            advanced += usize::from(result?);
+            match self.work_on(id).await {
+                Ok(true) => advanced += 1,
+                Ok(false) => {}
+                // One that is damaged must not keep the others from being worked on.
+                Err(error) => tracing::error!(logout.id = %id, code = error.code(), "{error}"),
+            }
         }
         Ok(advanced)
     }
@@ -35,19 +37,29 @@ impl UseCases {
         let Some(found) = read.found else { return Ok(false) };
         let (logout, now) = (found.logout, read.now);
         let late = logout.answered_at.is_none() && logout.deadline <= now;
-        let events = late.then_some(Event::DeadlinePassed).into_iter().chain([Event::Leased]);
+        // Without a free place the apps stay due, and the deadline is dealt with all the same.
+        let place = self.0.deliveries.clone().try_acquire_owned().ok();
+        let events = late.then_some(Event::DeadlinePassed).into_iter();
+        let events = events.chain(place.is_some().then_some(Event::Leased));
         let decision = logout.on(events, now);
+        if decision.changes.is_empty() {
+            return Ok(false);
+        }
         match self.store().commit(now, decision.changes).await {
             Ok(()) => {}
             // Another node was faster.
             Err(CommitError::Conflict { .. } | CommitError::Unknown) => return Ok(false),
             Err(other) => return Err(Failure::commit(other)),
         }
-        if late {
-            self.a_leg_closed();
-        }
-        if let Step::Tell(legs) = decision.next {
-            self.deliver(decision.logout, legs).await;
+        self.a_leg_closed(id);
+        if let Step::Tell(legs) = decision.next
+            && !legs.is_empty()
+        {
+            let (use_cases, logout) = (self.clone(), decision.logout);
+            tokio::spawn(async move {
+                use_cases.deliver(logout, legs).await;
+                drop(place);
+            });
         }
         Ok(true)
     }
@@ -122,7 +134,7 @@ impl UseCases {
             let decision = logout.on([tried], now);
             match self.store().commit(now, decision.changes).await {
                 Ok(()) => {
-                    self.a_leg_closed();
+                    self.a_leg_closed(id);
                     return Ok(());
                 }
                 Err(CommitError::Conflict { .. } | CommitError::Unknown) => {}

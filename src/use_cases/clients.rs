@@ -3,7 +3,7 @@ use crate::change::{Change, Source};
 use crate::id::ClientId;
 use crate::oidc::{Client, ClientSettings};
 use crate::secret::Token;
-use crate::store::FoundClient;
+use crate::store::{CommitError, FoundClient};
 use crate::use_cases::{Failure, UseCases};
 
 /// A client that was saved. The secret is shown this once.
@@ -43,9 +43,9 @@ impl UseCases {
         let text = serde_json::to_string(&settings).map_err(|error| wrong(&error))?;
         let existing = self.store().client(&id).await?;
         if existing.is_some() && existing_client == Existing::Refuse {
-            let detail = format!("there is a client {id} already");
-            return Err(Failure::Admin { code: "client_exists", detail });
+            return Err(exists(&id));
         }
+        let is_new = existing.is_none();
         let has_secret = existing.as_ref().is_some_and(|found| found.secret.is_some());
         let secret = match given {
             _ if client.public => None,
@@ -56,17 +56,20 @@ impl UseCases {
             && existing
                 .is_some_and(|found| found.settings == text && found.source == source.as_str());
         if !unchanged {
-            let changes = vec![
-                Change::SaveClient {
-                    id: id.clone(),
-                    settings: text,
-                    secret: secret.as_ref().map(Token::hash),
-                    source,
-                },
-                Change::Record(AuditEvent::new(AuditKind::ClientSaved).client(&id)),
-            ];
+            let hash = secret.as_ref().map(Token::hash);
+            let save = match is_new {
+                true => Change::AddClient { id: id.clone(), settings: text, secret: hash, source },
+                false => {
+                    Change::SaveClient { id: id.clone(), settings: text, secret: hash, source }
+                }
+            };
+            let record = Change::Record(AuditEvent::new(AuditKind::ClientSaved).client(&id));
             let now = self.now().await?;
-            self.store().commit(now, changes).await.map_err(Failure::commit)?;
+            match self.store().commit(now, vec![save, record]).await {
+                Ok(()) => {}
+                Err(CommitError::Conflict { what: "AddClient" }) => return Err(exists(&id)),
+                Err(other) => return Err(Failure::commit(other)),
+            }
         }
         Ok(SavedClient { client, secret })
     }
@@ -81,4 +84,8 @@ impl UseCases {
         let found = self.store().client(id).await?;
         found.ok_or_else(|| Failure::NotFound { what: format!("client {id}") })
     }
+}
+
+fn exists(id: &ClientId) -> Failure {
+    Failure::Admin { code: "client_exists", detail: format!("there is a client {id} already") }
 }

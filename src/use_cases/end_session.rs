@@ -111,7 +111,7 @@ impl UseCases {
                 false => question.confirm,
             };
             return match whose_session(cookie, hint, hinted, confirm) {
-                WhoseSession::Nobody => Ok(nobody(&question)),
+                WhoseSession::Nobody => self.resume_or_nobody(&question, browser, read.now).await,
                 WhoseSession::Ask(_) => {
                     self.ask(LogoutQuestion { asked: true, ..question }, handle).await
                 }
@@ -155,9 +155,31 @@ impl UseCases {
             Err(other) => return Err(Failure::commit(other)),
         }
         self.tell_apps(&begun.logout);
-        let reply = self.go_on(begun.logout, Some(&begun.handle), Vec::new(), now).await?;
+        let reply = self.go_on(begun.logout, Some(&begun.handle), Vec::new(), false, now).await?;
         let reply = self.at_its_page(reply, &begun.handle);
         Ok(Some(reply.with(CookieChange::ClearSession)))
+    }
+
+    /// Nobody is signed in. If that is so because of a logout whose browser has not been sent on – a
+    /// double click drops the first answer – it goes on with that one; else what was asked for is
+    /// so already.
+    pub(super) async fn resume_or_nobody(
+        &self,
+        question: &LogoutQuestion,
+        browser: &Browser,
+        now: Timestamp,
+    ) -> Result<Reply, Failure> {
+        let sid = question.hint.as_ref().and_then(|hint| hint.sid.clone());
+        let keys =
+            [browser.session_hash().map(LogoutKey::EndedCookie), sid.map(LogoutKey::EndedSid)];
+        for key in keys.into_iter().flatten() {
+            let found = self.store().logout(key).await?.found.map(|found| found.logout);
+            if let Some(logout) = found.filter(|logout| logout.answered_at.is_none()) {
+                let reply = self.go_on(logout, None, Vec::new(), true, now).await?;
+                return Ok(reply.with(CookieChange::ClearSession));
+            }
+        }
+        Ok(nobody(question))
     }
 
     async fn has_begun(&self, handle: &Token) -> Result<bool, Failure> {
@@ -184,7 +206,7 @@ fn target(client: Option<&Client>, request: &EndSessionRequest) -> Result<Option
     };
     let Ok(uri) = client.post_logout_uri(raw) else { return Ok(None) };
     let state = request.state.as_deref();
-    if state.map_or(0, |state| state.chars().count()) < client.min_state_length {
+    if !client.accepts_state(state) {
         return Err(Failure::Client {
             code: "state_too_short",
             client: client.id.to_string(),

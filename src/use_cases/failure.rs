@@ -42,7 +42,7 @@ impl Failure {
             Self::Connection { .. } => "connection_unusable",
             Self::NotFound { .. } => "not_found",
             Self::Contended => "contended",
-            Self::Store(_) => "store_unavailable",
+            Self::Store(error) => error.code(),
             Self::Internal(_) => "internal_error",
         }
     }
@@ -60,7 +60,7 @@ impl Failure {
             Self::Admin { .. } => "Correct the value and send it again.",
             Self::NotFound { .. } => "List what exists, and check the spelling.",
             Self::Contended => "Trying again will do.",
-            Self::Store(_) => "Check that the database answers, then try again.",
+            Self::Store(error) => error.hint(),
             Self::Internal(_) => "This is a fault of the program. Please report it.",
         }
     }

@@ -105,9 +105,13 @@ impl UseCases {
         }
     }
 
-    /// Whether there is such a connection, usable or not.
-    pub async fn has_idp(&self, id: &IdpId) -> Result<bool, Failure> {
-        Ok(self.store().idp(id).await?.is_some())
+    /// The settings of a connection, usable or not. New metadata for it keeps them: a renewed
+    /// certificate must not change who people are.
+    pub async fn idp_settings(&self, id: &IdpId) -> Result<Option<IdpSettings>, Failure> {
+        let Some(found) = self.store().idp(id).await? else { return Ok(None) };
+        serde_json::from_str(&found.settings)
+            .map(Some)
+            .map_err(|error| Failure::Internal(format!("settings of IdP {id}: {error}")))
     }
 
     /// Id, source and whether it is disabled, of every connection.

@@ -1,21 +1,24 @@
 //! `/connect/logout/{handle}`: the question, the waiting page and the end of one logout.
 
 use crate::change::{Change, LogoutQuestion};
+use crate::id::LegId;
 use crate::keys::keyed_hash;
 use crate::logout::Event;
 use crate::oidc::LogoutScope;
 use crate::policy::WhoseSession;
 use crate::secret::Token;
 use crate::store::{CommitError, LogoutKey};
-use crate::use_cases::{Browser, CookieChange, Failure, Page, Reply, TRIES, UseCases, end_session};
+use crate::use_cases::{Browser, Failure, Page, Reply, TRIES, UseCases};
 
 /// What the person pressed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PageAnswer {
     SignOut,
     StaySignedIn,
-    /// Not to wait for an IdP any longer.
-    GoOn,
+    /// To have the IdP asked once more.
+    AskAgain,
+    /// Not to wait for the IdP of this leg any longer.
+    GoOn(Option<LegId>),
 }
 
 impl UseCases {
@@ -23,7 +26,7 @@ impl UseCases {
     pub async fn logout_page(&self, handle: &Token, browser: &Browser) -> Result<Reply, Failure> {
         let read = self.store().logout(LogoutKey::Handle(handle.hash())).await?;
         if let Some(found) = read.found {
-            return self.go_on(found.logout, Some(handle), Vec::new(), read.now).await;
+            return self.go_on(found.logout, Some(handle), Vec::new(), false, read.now).await;
         }
         let read = self.store().logout_question(handle.hash(), browser.session_hash()).await?;
         let (Some(question), _) = read.found else { return Err(unknown_page()) };
@@ -50,10 +53,16 @@ impl UseCases {
         csrf: &str,
         browser: &Browser,
     ) -> Result<Reply, Failure> {
-        if answer == PageAnswer::GoOn {
-            let read = self.store().logout(LogoutKey::Handle(handle.hash())).await?;
-            let found = read.found.ok_or_else(unknown_page)?;
-            return self.go_on(found.logout, Some(handle), vec![Event::GaveUp], read.now).await;
+        let events = match answer {
+            PageAnswer::AskAgain => Some(Vec::new()),
+            PageAnswer::GoOn(leg) => {
+                Some(leg.map(|leg| Event::GaveUp { leg }).into_iter().collect())
+            }
+            PageAnswer::SignOut | PageAnswer::StaySignedIn => None,
+        };
+        if let Some(events) = events {
+            let again = answer == PageAnswer::AskAgain;
+            return self.resume(handle, events, again).await;
         }
         let expected = self.csrf(handle, browser);
         let same = expected.len() == csrf.len()
@@ -64,8 +73,9 @@ impl UseCases {
         for _ in 0..TRIES {
             let read = self.store().logout_question(handle.hash(), browser.session_hash()).await?;
             let Some(question) = read.found.0 else {
-                // Pressed twice: the logout has begun.
-                return self.logout_page(handle, browser).await;
+                // Pressed twice: the logout has begun, and the browser may have dropped the first
+                // answer.
+                return self.resume(handle, Vec::new(), true).await;
             };
             let reply = match answer {
                 PageAnswer::StaySignedIn => self.keep(handle).await?,
@@ -76,6 +86,18 @@ impl UseCases {
             }
         }
         Err(Failure::Contended)
+    }
+
+    /// Goes on with a logout that has begun.
+    async fn resume(
+        &self,
+        handle: &Token,
+        events: Vec<Event>,
+        again: bool,
+    ) -> Result<Reply, Failure> {
+        let read = self.store().logout(LogoutKey::Handle(handle.hash())).await?;
+        let found = read.found.ok_or_else(unknown_page)?;
+        self.go_on(found.logout, Some(handle), events, again, read.now).await
     }
 
     async fn keep(&self, handle: &Token) -> Result<Option<Reply>, Failure> {
@@ -102,7 +124,7 @@ impl UseCases {
             crate::policy::whose_session(cookie, question.hint.as_ref(), hinted, question.confirm);
         match whose {
             WhoseSession::Nobody => {
-                Ok(Some(end_session::nobody(&question).with(CookieChange::ClearSession)))
+                Ok(Some(self.resume_or_nobody(&question, browser, read.now).await?))
             }
             WhoseSession::Ask(session) | WhoseSession::End(session) => {
                 self.end(&session, &question, handle, true, read.now).await

@@ -57,21 +57,23 @@ impl UseCases {
         browser: &Browser,
     ) -> Result<Reply, Failure> {
         // (1) Find what is waiting: by RelayState, which only this browser was given; where the IdP
-        //     lost it, by InResponseTo. A wrong RelayState finds nothing and consumes nothing.
+        //     lost or emptied it, by InResponseTo. A wrong RelayState finds nothing and consumes
+        //     nothing.
+        let relay_state = relay_state.filter(|text| !text.is_empty());
         let key = match relay_state {
             Some(relay_state) => LogoutKey::RelayState(Token::received(relay_state).hash()),
             None => match read(arrived) {
                 Ok(response) => LogoutKey::RequestId(response.in_response_to),
-                Err(reason) => return self.unknown_answer(&reason).await,
+                Err(reason) => return self.unknown_answer(&reason, browser).await,
             },
         };
         let read_now = self.store().logout(key).await?;
         let now = read_now.now;
         let Some(FoundLogout { logout, handle, leg: Some(leg) }) = read_now.found else {
-            return self.unknown_answer("no logout waits for it").await;
+            return self.unknown_answer("no logout waits for it", browser).await;
         };
         let Some(leg) = logout.leg(leg).cloned() else {
-            return self.unknown_answer("no logout waits for it").await;
+            return self.unknown_answer("no logout waits for it", browser).await;
         };
 
         // (2) Is it this browser's? RelayState says so, or the transaction cookie, which holds the
@@ -84,18 +86,24 @@ impl UseCases {
         let answer = self.weigh(arrived, &leg, by_relay_state, now).await?;
 
         // (4) Record it, and let the browser go on.
-        let events = match (&answer, by_relay_state) {
-            (Ok(answer), _) => vec![Event::Answered { leg: leg.id, answer: answer.clone() }],
-            (Err(reason), true) => vec![unproven(leg.id, reason)],
-            (Err(_), false) => Vec::new(),
-        };
-        if let Err(reason) = &answer {
-            self.record_refused(&logout, &leg, reason, now).await?;
-        }
-        let mut reply = if by_relay_state || handle.is_some() {
-            self.go_on(logout, handle, events, now).await?
-        } else {
-            self.take_note(logout, events, now).await?
+        let its_browser = by_relay_state || handle.is_some();
+        let mut reply = match (answer, its_browser) {
+            (Ok(answer), true) => {
+                let event = Event::Answered { leg: leg.id, answer };
+                self.go_on(logout, handle, vec![event], false, now).await?
+            }
+            (Ok(answer), false) => {
+                let event = Event::Answered { leg: leg.id, answer };
+                self.take_note(logout, vec![event], now).await?
+            }
+            (Err(reason), true) => {
+                let event = unproven(leg.id, &reason);
+                self.go_on(logout, handle, vec![event], false, now).await?
+            }
+            (Err(reason), false) => {
+                self.record_refused(&logout, &leg, &reason, now).await?;
+                return self.unknown_answer(&reason, browser).await;
+            }
         };
         if let Some(handle) = handle {
             reply = self.at_its_page(reply, handle);
@@ -118,7 +126,7 @@ impl UseCases {
         let (Party::Idp { idp, .. }, Some(asked)) = (&leg.party, &leg.asked) else {
             return Ok(Err("this leg was not asked".into()));
         };
-        let connection = match self.view().await?.connection(idp, now).await {
+        let connection = match self.view().await?.known_connection(idp, now).await {
             Ok(connection) => connection,
             Err(Failure::Connection { detail, .. }) => return Ok(Err(detail)),
             Err(other) => return Err(other),
@@ -171,9 +179,20 @@ impl UseCases {
         self.store().commit(now, vec![record]).await.map_err(Failure::commit)
     }
 
-    /// An answer that belongs to nothing we know: used up, forged, or years late.
-    async fn unknown_answer(&self, reason: &str) -> Result<Reply, Failure> {
+    /// An answer that belongs to nothing we know: used up, forged, mangled, or years late. It
+    /// consumes nothing; but if this browser has a logout under way, it is sent to its page.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn unknown_answer(&self, reason: &str, browser: &Browser) -> Result<Reply, Failure> {
         tracing::warn!(reason, "a LogoutResponse belongs to no logout that we know");
+        for (_, value) in &browser.transactions {
+            let found = self.store().logout(LogoutKey::Handle(value.hash())).await?.found;
+            if found.is_some() {
+                let page = self.settings().logout_page_url(value.expose());
+                return Ok(Reply::redirect(page));
+            }
+        }
         Ok(Reply::page(Page::UnknownAnswer))
     }
 }

@@ -26,9 +26,9 @@ mod v2_logout;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Semaphore, broadcast};
 
-use crate::clock::Timestamp;
+use crate::id::LogoutId;
 use crate::outbound;
 use crate::rng::Rng;
 use crate::store::{SealedStore, StoreError};
@@ -57,9 +57,17 @@ pub struct Inner {
     registry: registry::Registry,
     outbound: outbound::Client,
     rng: Rng,
-    /// Wakes browsers that wait for apps to be told.
-    leg_closed: Notify,
+    /// Bounds what the worker has under way.
+    deliveries: Arc<Semaphore>,
+    /// Tells browsers that wait for apps which logout has advanced on this node.
+    leg_closed: broadcast::Sender<LogoutId>,
 }
+
+/// How many advances of logouts a waiting browser may lag behind before it looks at the store.
+const ADVANCES_REMEMBERED: usize = 256;
+
+/// How many logouts a node delivers at once for the worker.
+const DELIVERIES: usize = 64;
 
 /// How often a decision is made again when somebody else was faster.
 const TRIES: usize = 5;
@@ -80,7 +88,8 @@ impl UseCases {
             registry,
             outbound,
             rng,
-            leg_closed: Notify::new(),
+            deliveries: Arc::new(Semaphore::new(DELIVERIES)),
+            leg_closed: broadcast::Sender::new(ADVANCES_REMEMBERED),
         }))
     }
 
@@ -109,18 +118,20 @@ impl UseCases {
         self.0.registry.view().await
     }
 
-    /// Wakes whoever waits for a leg of a logout.
-    fn a_leg_closed(&self) {
-        self.0.leg_closed.notify_waiters();
+    /// Wakes whoever waits for a leg of this logout.
+    fn a_leg_closed(&self, logout: LogoutId) {
+        // Nobody may be waiting.
+        let _ = self.0.leg_closed.send(logout);
     }
 
-    /// Waits until a leg is closed on this node, or a moment, because another node may close it.
-    async fn leg_closed_or(&self, at_most: Duration) {
-        let _ = tokio::time::timeout(at_most, self.0.leg_closed.notified()).await;
+    /// Waits until a leg of this logout is closed on this node, or a moment, because another node
+    /// may close it.
+    async fn leg_closed_or(&self, logout: LogoutId, at_most: Duration) {
+        let mut advances = self.0.leg_closed.subscribe();
+        let closed = async {
+            // Whoever cannot follow looks at the store.
+            while advances.recv().await.is_ok_and(|advanced| advanced != logout) {}
+        };
+        let _ = tokio::time::timeout(at_most, closed).await;
     }
-}
-
-/// The time left until `end`, seen at `now`.
-fn left(end: Timestamp, now: Timestamp) -> Duration {
-    end.since(now)
 }

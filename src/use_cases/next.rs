@@ -1,3 +1,4 @@
+use crate::id::LegId;
 use crate::logout::Logout;
 use crate::oidc::Params;
 use crate::saml::PostForm;
@@ -33,7 +34,7 @@ pub enum Page {
     /// The person said no.
     KeptSignedIn,
     /// An IdP has been asked and has not answered.
-    LogoutWaiting { handle: Option<Token>, idp: String },
+    LogoutWaiting { handle: Option<Token>, leg: LegId, idp: String },
     /// The truth about one logout. `continue_to` is offered as a link where the browser could not
     /// prove that this logout is its own.
     LogoutEnd { logout: Box<Logout>, continue_to: Option<String> },

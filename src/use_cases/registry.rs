@@ -24,7 +24,14 @@ pub struct Registry {
 struct Cache {
     version: i64,
     clients: HashMap<ClientId, Arc<RegisteredClient>>,
-    connections: HashMap<IdpId, Arc<Connection>>,
+    connections: HashMap<IdpId, Known>,
+}
+
+/// A connection that could be read, and whether new sign-ins may use it.
+#[derive(Clone)]
+struct Known {
+    connection: Arc<Connection>,
+    disabled: bool,
 }
 
 #[derive(Debug)]
@@ -79,34 +86,50 @@ impl View<'_> {
         Ok(Some(client))
     }
 
-    /// A connection that can be used now.
+    /// A connection that people can sign in through now.
     ///
     /// # Errors
-    /// [`Failure::Connection`] says why it cannot: unknown, disabled, or metadata that has expired.
+    /// [`Failure::Connection`] says why they cannot: unknown, disabled, or metadata that has expired.
     pub async fn connection(&self, id: &IdpId, now: Timestamp) -> Result<Arc<Connection>, Failure> {
+        let unusable =
+            |detail: &str| Failure::Connection { idp: id.clone(), detail: detail.into() };
+        let known = self.known(id, now).await?;
+        match known.connection.metadata.valid_until {
+            _ if known.disabled => Err(unusable("it is disabled")),
+            Some(end) if end <= now => Err(unusable("the validUntil of its metadata has passed")),
+            _ => Ok(known.connection),
+        }
+    }
+
+    /// A connection whose sessions can still be ended, disabled or not.
+    ///
+    /// # Errors
+    /// [`Failure::Connection`]: unknown, or its metadata cannot be read any more.
+    pub async fn known_connection(
+        &self,
+        id: &IdpId,
+        now: Timestamp,
+    ) -> Result<Arc<Connection>, Failure> {
+        Ok(self.known(id, now).await?.connection)
+    }
+
+    async fn known(&self, id: &IdpId, now: Timestamp) -> Result<Known, Failure> {
         let unusable =
             |detail: &str| Failure::Connection { idp: id.clone(), detail: detail.into() };
         let registry = self.registry;
         let known = registry.cached(self.version, |cache| cache.connections.get(id).cloned());
-        let connection = match known {
-            Some(known) => known,
-            None => {
-                let found = registry.store.idp(id).await?;
-                let found = found.ok_or_else(|| unusable("there is no such IdP"))?;
-                if found.disabled {
-                    return Err(unusable("it is disabled"));
-                }
-                let parsed = Arc::new(parse(found, now).map_err(|error| unusable(&error))?);
-                registry.cached(self.version, |cache| {
-                    cache.connections.insert(id.clone(), parsed.clone());
-                });
-                parsed
-            }
-        };
-        match connection.metadata.valid_until {
-            Some(end) if end <= now => Err(unusable("the validUntil of its metadata has passed")),
-            _ => Ok(connection),
+        if let Some(known) = known {
+            return Ok(known);
         }
+        let found = registry.store.idp(id).await?;
+        let found = found.ok_or_else(|| unusable("there is no such IdP"))?;
+        let disabled = found.disabled;
+        let connection = Arc::new(parse(found, now).map_err(|error| unusable(&error))?);
+        let known = Known { connection, disabled };
+        registry.cached(self.version, |cache| {
+            cache.connections.insert(id.clone(), known.clone());
+        });
+        Ok(known)
     }
 
     /// Whether this connection can be used now.
@@ -126,12 +149,18 @@ impl View<'_> {
     ) -> Result<KnownParties, Failure> {
         let mut parties = KnownParties::default();
         for app in &session.app_sessions {
-            if let Some(found) = self.client(&app.client).await? {
-                parties.clients.insert(app.client.clone(), found.client.clone());
+            match self.client(&app.client).await {
+                Ok(Some(found)) => {
+                    parties.clients.insert(app.client.clone(), found.client.clone());
+                }
+                Ok(None) => {}
+                // It cannot be told, and that must not keep our side from ending.
+                Err(StoreError::Corrupt(detail)) => tracing::error!("{detail}"),
+                Err(other) => return Err(other.into()),
             }
         }
         for idp in &session.idp_sessions {
-            match self.connection(&idp.idp, now).await {
+            match self.known_connection(&idp.idp, now).await {
                 Ok(connection) => {
                     parties.connections.insert(idp.idp.clone(), connection);
                 }

@@ -7,6 +7,7 @@ use crate::change::Change;
 use crate::clock::Timestamp;
 use crate::connection::BrowserBinding;
 use crate::id::{ClientId, LegId, LogoutId};
+use crate::keys::keyed_hash;
 use crate::logout::plan::{self, IdpLegs};
 use crate::logout::{
     Asked, Event, Logout, LogoutDocument, Next as Step, Party, Reason, Rung, explain,
@@ -18,8 +19,7 @@ use crate::secret::Token;
 use crate::session::BrowserSession;
 use crate::store::{CommitError, LogoutKey};
 use crate::use_cases::{
-    CookieChange, Failure, Next, Page, REQUEST_LIFETIME, Reply, TRIES, UseCases, left,
-    transaction_name,
+    CookieChange, Failure, Next, Page, REQUEST_LIFETIME, Reply, TRIES, UseCases, transaction_name,
 };
 
 /// What is asked for, once it is known whose session it ends.
@@ -94,26 +94,26 @@ impl UseCases {
         }
     }
 
-    /// Sends the browser to the next party, or to the end. `events` happened on the way here.
+    /// Sends the browser to the next party, or to the end. `events` happened on the way here;
+    /// `again` has an IdP that was asked already asked once more.
     pub(super) async fn go_on(
         &self,
         mut logout: Logout,
         handle: Option<&Token>,
         events: Vec<Event>,
+        again: bool,
         mut now: Timestamp,
     ) -> Result<Reply, Failure> {
-        let relay_state = self.rng().handle();
         let request_id = self.rng().saml_id();
+        let relay_state = self.relay_state(&request_id).hash();
         for _ in 0..TRIES {
-            let asked = Asked { request_id: request_id.clone(), relay_state: relay_state.hash() };
-            let here = Event::BrowserHere { asked };
+            let asked = Asked { request_id: request_id.clone(), relay_state };
+            let here = Event::BrowserHere { asked, again };
             let decision = logout.clone().on(events.iter().cloned().chain([here]), now);
             match self.store().commit(now, decision.changes).await {
                 Ok(()) => {
-                    self.a_leg_closed();
-                    return self
-                        .step(decision.logout, decision.next, handle, &relay_state, now)
-                        .await;
+                    self.a_leg_closed(decision.logout.id);
+                    return self.step(decision.logout, decision.next, handle, now).await;
                 }
                 Err(CommitError::Conflict { .. } | CommitError::Unknown) => {
                     (logout, now) = self.read_again(logout.id).await?;
@@ -122,6 +122,13 @@ impl UseCases {
             }
         }
         Err(Failure::Contended)
+    }
+
+    /// The RelayState that goes with a request: nobody can guess it, and the same request always
+    /// has the same one, so that it can be sent again.
+    fn relay_state(&self, request_id: &str) -> Token {
+        let mac = keyed_hash(&self.keys().csrf, &[b"relay_state", request_id.as_bytes()]);
+        Token::from_bytes(mac.split_at(16).0)
     }
 
     /// Where this would show a page of the logout, sends the browser to that page's own address: it
@@ -150,13 +157,15 @@ impl UseCases {
         logout: Logout,
         step: Step,
         handle: Option<&Token>,
-        relay_state: &Token,
         now: Timestamp,
     ) -> Result<Reply, Failure> {
         match step {
-            Step::AskIdp(leg) => self.ask_idp(&logout, leg, handle, relay_state, now),
+            Step::AskIdp(leg) => self.ask_idp(&logout, leg, handle, now),
             Step::Wait(leg) => Ok(waiting(&logout, leg, handle)),
-            Step::Continue | Step::Tell(_) | Step::Finish => self.finish(logout, now).await,
+            Step::Finish => self.finish(logout, now).await,
+            Step::Continue | Step::Tell(_) => {
+                Err(Failure::Internal(format!("logout {}: {step:?} with a browser", logout.id)))
+            }
         }
     }
 
@@ -166,7 +175,6 @@ impl UseCases {
         logout: &Logout,
         leg: LegId,
         handle: Option<&Token>,
-        relay_state: &Token,
         now: Timestamp,
     ) -> Result<Reply, Failure> {
         let broken = |what: &str| Failure::Internal(format!("logout {}: {what}", logout.id));
@@ -196,6 +204,7 @@ impl UseCases {
         .to_xml()
         .map_err(|error| broken(&error.to_string()))?;
         let key = &self.keys().saml;
+        let relay_state = self.relay_state(&asked.request_id);
         let relay_state = relay_state.expose();
         let kind = MessageKind::Request;
         let next = match binding {
@@ -242,7 +251,7 @@ impl UseCases {
         const LOOK_AGAIN: Duration = Duration::from_millis(100);
         let until = logout.created_at.plus(self.settings().logout_wait);
         while logout.has_open_app() && now < until {
-            self.leg_closed_or(left(until, now).min(LOOK_AGAIN)).await;
+            self.leg_closed_or(logout.id, until.since(now).min(LOOK_AGAIN)).await;
             (logout, now) = self.read_again(logout.id).await?;
         }
         Ok(logout)
@@ -254,5 +263,5 @@ fn waiting(logout: &Logout, leg: LegId, handle: Option<&Token>) -> Reply {
         Some(Party::Idp { idp, .. }) => idp.to_string(),
         _ => String::new(),
     };
-    Reply::page(Page::LogoutWaiting { handle: handle.cloned(), idp })
+    Reply::page(Page::LogoutWaiting { handle: handle.cloned(), leg, idp })
 }

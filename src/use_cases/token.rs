@@ -58,12 +58,12 @@ impl UseCases {
             let now = read.now;
             let Some(found) = read.found else { return Ok(unusable().into()) };
             let binding = &found.code.grant.binding;
-            if let Err(error) = binding.check(&request, &client.id, now) {
-                return Ok(OAuthError::from(error).into());
-            }
-            if found.redeemed {
+            if found.redeemed && binding.client_id == client.id {
                 self.code_reused(&found, now).await?;
                 return Ok(unusable().into());
+            }
+            if let Err(error) = binding.check(&request, &client.id, now) {
+                return Ok(OAuthError::from(error).into());
             }
             let Some(session) = &found.session else { return Ok(unusable().into()) };
             let sign_in = found.code.grant.idp_session;
@@ -128,11 +128,17 @@ impl UseCases {
         ];
         match self.store().commit(now, changes).await {
             Ok(()) => {}
+            // The connection was lost during COMMIT: our own token tells what happened.
+            Err(CommitError::Unknown) if self.has_token(&access_token).await? => {}
             Err(CommitError::Conflict { .. } | CommitError::Unknown) => return Ok(None),
             Err(other) => return Err(Failure::commit(other)),
         }
         let id_token = self.id_token(client, found, session, sign_in, &access_token, now)?;
         Ok(Some(TokenResponse::new(&access_token, lifetime, id_token, &grant.scopes)))
+    }
+
+    async fn has_token(&self, token: &Token) -> Result<bool, Failure> {
+        Ok(self.store().access_token(token.hash()).await?.found.is_some())
     }
 
     fn id_token(

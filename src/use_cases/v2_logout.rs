@@ -2,7 +2,7 @@
 
 use crate::change::LogoutQuestion;
 use crate::oidc::{Confirm, LogoutScope, Params, V2LogoutRequest};
-use crate::use_cases::{Browser, Failure, Reply, TRIES, UseCases, end_session};
+use crate::use_cases::{Browser, Failure, Reply, TRIES, UseCases};
 
 impl UseCases {
     /// Ends the session of the browser's cookie. It needs no hint and asks nothing, so HTTP lets
@@ -17,7 +17,7 @@ impl UseCases {
             let read = self.store().browser_sessions(browser.session_hash(), None).await?;
             let [cookie, _] = read.found;
             let Some(session) = cookie else {
-                return Ok(end_session::nobody(&question));
+                return self.resume_or_nobody(&question, browser, read.now).await;
             };
             let handle = self.rng().handle();
             if let Some(reply) = self.end(&session, &question, &handle, false, read.now).await? {

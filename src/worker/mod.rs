@@ -8,7 +8,7 @@ use crate::use_cases::UseCases;
 /// How often the store is asked what is due.
 const LOOK: Duration = Duration::from_secs(1);
 /// Every how many looks expired rows are deleted.
-const LOOKS_PER_CLEANUP: u32 = 60;
+const LOOKS_PER_CLEANUP: u32 = 10;
 
 /// Works until the shutdown begins. Every node runs one; the store decides who does what.
 pub async fn run(use_cases: UseCases, shutdown: Shutdown) {

@@ -8,19 +8,30 @@ use serde::Deserialize;
 use super::Admin;
 use super::problem::Problem;
 use crate::change::Source;
-use crate::connection::IdpSettings;
+use crate::connection::{
+    BrowserBinding, Fallback, SettingError, SettingsChange, UnsignedLogoutResponse,
+    WithoutSessionIndex,
+};
 use crate::http::App;
 use crate::id::IdpId;
+use crate::oidc::SubjectSource;
+use crate::saml::EntityId;
 use crate::use_cases::{IdpReport, SaveIdp};
 
-/// The settings of an upload stand in its query, because its body is the metadata itself.
+/// The settings of an upload stand in its query, because its body is the metadata itself. For a
+/// connection that exists, what is not mentioned stays.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Upload {
     id: String,
-    entity_id: Option<String>,
-    subject: Option<String>,
-    fallback: Option<String>,
+    entity_id: Option<EntityId>,
+    subject: Option<SubjectSource>,
+    fallback: Option<Fallback>,
+    without_session_index: Option<WithoutSessionIndex>,
+    unsigned_logout_response: Option<UnsignedLogoutResponse>,
+    sign_requests: Option<bool>,
+    slo_binding: Option<BrowserBinding>,
+    sso_binding: Option<BrowserBinding>,
     /// Several, separated by commas.
     domains: Option<String>,
 }
@@ -39,8 +50,9 @@ pub(super) async fn save(
         .id
         .parse()
         .map_err(|error| Problem::wrong("invalid_id", format!("id {:?}: {error}", upload.id)))?;
-    let exists = app.use_cases().has_idp(&id).await?;
-    let settings = settings(upload)?;
+    let existing = app.use_cases().idp_settings(&id).await?;
+    let exists = existing.is_some();
+    let settings = change(upload)?.apply(existing.unwrap_or_default());
     let metadata = metadata.to_vec();
     let report =
         app.use_cases().save_idp(SaveIdp { id, settings, metadata, source: Source::Admin }).await?;
@@ -71,22 +83,25 @@ pub(super) async fn show(
     Ok(Json(app.use_cases().idp(&id).await?))
 }
 
-fn settings(upload: Upload) -> Result<IdpSettings, Problem> {
-    let wrong =
-        |error: &dyn std::fmt::Display| Problem::wrong("invalid_setting", error.to_string());
-    let mut settings = IdpSettings::default();
-    if let Some(text) = upload.entity_id {
-        settings.entity_id = Some(text.parse().map_err(|error| wrong(&error))?);
-    }
-    if let Some(text) = upload.subject {
-        settings.subject = text.parse().map_err(|error| wrong(&error))?;
-    }
-    if let Some(text) = upload.fallback {
-        settings.fallback = text.parse().map_err(|error| wrong(&error))?;
-    }
-    let domains = upload.domains.unwrap_or_default();
-    for domain in domains.split(',').map(str::trim).filter(|domain| !domain.is_empty()) {
-        settings.domains.push(domain.parse().map_err(|error| wrong(&error))?);
-    }
-    Ok(settings)
+fn change(upload: Upload) -> Result<SettingsChange, Problem> {
+    let domain = |text: &str| {
+        text.parse().map_err(|error: SettingError| {
+            Problem::wrong("invalid_setting", format!("domains: {error}"))
+        })
+    };
+    let domains = upload.domains.map(|list| {
+        let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+        names.map(domain).collect::<Result<Vec<_>, _>>()
+    });
+    Ok(SettingsChange {
+        entity_id: upload.entity_id,
+        subject: upload.subject,
+        fallback: upload.fallback,
+        without_session_index: upload.without_session_index,
+        unsigned_logout_response: upload.unsigned_logout_response,
+        sign_requests: upload.sign_requests,
+        slo_binding: upload.slo_binding,
+        sso_binding: upload.sso_binding,
+        domains: domains.transpose()?,
+    })
 }

@@ -22,7 +22,8 @@ pub(super) async fn answer(
     let answer = match field("answer") {
         "yes" => PageAnswer::SignOut,
         "no" => PageAnswer::StaySignedIn,
-        "continue" => PageAnswer::GoOn,
+        "again" => PageAnswer::AskAgain,
+        "continue" => PageAnswer::GoOn(field("leg").parse().ok()),
         _ => {
             let detail = "the form has no such button".into();
             return Err(visit.refuse(&Failure::Browser { code: "answer", detail }));

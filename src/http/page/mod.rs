@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
 
-use crate::logout::{LegOutcome, Logout, Outcome, Party, explain};
+use crate::logout::{LegOutcome, Logout, Party, explain};
 use crate::oidc::Issuer;
 use crate::paths;
 
@@ -68,6 +68,7 @@ pub(super) struct LogoutKept<'a> {
 pub(super) struct LogoutWaiting<'a> {
     pub style: &'a str,
     pub idp: &'a str,
+    pub leg: &'a str,
     /// Absent where this browser came without the handle of the logout.
     pub action: Option<&'a str>,
 }
@@ -107,10 +108,7 @@ impl<'a> LogoutEnd<'a> {
         });
         Self {
             style,
-            heading: match logout.outcome() {
-                Outcome::Complete => "You are signed out everywhere",
-                Outcome::LocalOnly | Outcome::Partial => "You are signed out here",
-            },
+            heading: explain::heading(logout),
             summary: explain::whole(logout),
             parties: parties.collect(),
             continue_to,

@@ -18,7 +18,7 @@ pub(super) async fn by_redirect(visit: Visit) -> Result<Response, PageError> {
         Err(BindingError::NoMessage) => {
             return Ok(redirect(&visit.app.issuer().url(paths::END_SESSION)));
         }
-        Err(error) => return Err(visit.refuse(&unclear(&error))),
+        Err(error) => return mangled(&visit, &error).await,
     };
     if message.kind() == MessageKind::Request {
         return Err(visit.refuse(&idp_initiated()));
@@ -36,8 +36,8 @@ pub(super) async fn by_post(visit: Visit) -> Result<Response, PageError> {
     let message = match (field("SAMLRequest")?, field("SAMLResponse")?) {
         (None, Some(message)) => message,
         (Some(_), None) => return Err(visit.refuse(&idp_initiated())),
-        (None, None) => return Err(visit.refuse(&unclear(&BindingError::NoMessage))),
-        (Some(_), Some(_)) => return Err(visit.refuse(&unclear(&BindingError::BothKinds))),
+        (None, None) => return mangled(&visit, &BindingError::NoMessage).await,
+        (Some(_), Some(_)) => return mangled(&visit, &BindingError::BothKinds).await,
     };
     let relay_state = field("RelayState")?;
     let use_cases = visit.use_cases();
@@ -45,8 +45,10 @@ pub(super) async fn by_post(visit: Visit) -> Result<Response, PageError> {
     visit.answer(reply)
 }
 
-fn unclear(error: &BindingError) -> Failure {
-    refused(error.code(), error)
+/// Nothing can be read from what arrived; whoever brought it must not be left standing.
+async fn mangled(visit: &Visit, error: &BindingError) -> Result<Response, PageError> {
+    let reply = visit.use_cases().unknown_answer(&error.to_string(), &visit.browser).await;
+    visit.answer(reply)
 }
 
 fn refused(code: &'static str, error: &impl std::fmt::Display) -> Failure {

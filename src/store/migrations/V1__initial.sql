@@ -35,13 +35,17 @@ CREATE TABLE client (
 
 CREATE TABLE identity_provider (
     id          TEXT PRIMARY KEY,
-    entity_id   TEXT NOT NULL UNIQUE,
+    entity_id   TEXT NOT NULL,
     settings    TEXT NOT NULL,
     metadata    TEXT NOT NULL,
     source      TEXT NOT NULL,
     disabled_at BIGINT,
     updated_at  BIGINT NOT NULL
 );
+
+-- A disabled connection does not keep its entity ID from being connected under another name.
+CREATE UNIQUE INDEX identity_provider_entity_id ON identity_provider (entity_id)
+    WHERE disabled_at IS NULL;
 
 CREATE TABLE identity_provider_domain (
     domain      TEXT PRIMARY KEY,
@@ -94,6 +98,8 @@ CREATE TABLE browser_session (
     ended_at    BIGINT
 );
 CREATE INDEX browser_session_idle ON browser_session (idle_until);
+CREATE INDEX browser_session_expires ON browser_session (expires_at);
+CREATE INDEX browser_session_ended ON browser_session (ended_at) WHERE ended_at IS NOT NULL;
 
 CREATE TABLE idp_session (
     id                 TEXT PRIMARY KEY,
@@ -148,12 +154,15 @@ CREATE TABLE logout (
     id          TEXT PRIMARY KEY,
     version     BIGINT NOT NULL,
     handle_hash {BYTES} NOT NULL UNIQUE,
+    browser_session_id TEXT NOT NULL UNIQUE,
     document    TEXT NOT NULL,
     created_at  BIGINT NOT NULL,
     deadline    BIGINT NOT NULL,
     answered_at BIGINT,
     settled_at  BIGINT
 );
+CREATE INDEX logout_settled ON logout (settled_at) WHERE settled_at IS NOT NULL;
+CREATE INDEX logout_created ON logout (created_at);
 CREATE INDEX logout_open ON logout (deadline) WHERE answered_at IS NULL;
 
 CREATE TABLE leg (

@@ -18,6 +18,10 @@ pub enum LogoutKey {
     RelayState(TokenHash),
     /// The ID of one of its LogoutRequests.
     RequestId(String),
+    /// The cookie of the browser session that it ended.
+    EndedCookie(TokenHash),
+    /// The `sid` of the browser session that it ended.
+    EndedSid(String),
 }
 
 /// A logout, and the leg that the key belongs to where it names one.
@@ -78,6 +82,18 @@ impl LogoutKey {
             Self::RequestId(id) => {
                 (logout_sql!("o.id = (SELECT logout_id FROM leg WHERE request_id = $1)"), id.into())
             }
+            Self::EndedCookie(hash) => (
+                logout_sql!(
+                    "o.browser_session_id = (SELECT id FROM browser_session WHERE cookie_hash = $1)"
+                ),
+                hash.into(),
+            ),
+            Self::EndedSid(sid) => (
+                logout_sql!(
+                    "o.browser_session_id = (SELECT id FROM browser_session WHERE sid = $1)"
+                ),
+                sid.into(),
+            ),
         };
         sql.map(|sql| query(sql, vec![value.clone()]))
     }
@@ -119,7 +135,7 @@ impl SealedStore {
         Ok(At { now: snapshot.now, found: (question, session) })
     }
 
-    /// Logouts that a worker must look at: an app is due, or the deadline has passed. The oldest
+    /// Logouts that a worker must look at: the deadline has passed, or an app is due. The oldest
     /// first, at most `limit` of each.
     pub async fn due_logouts(&self, limit: i64) -> Result<At<Vec<LogoutId>>, StoreError> {
         let now = self.engine.select(vec![]).await?.now;
@@ -129,7 +145,8 @@ impl SealedStore {
                     ORDER BY deadline LIMIT $2";
         let queries = [due, late].map(|sql| query(sql, vec![now.into(), limit.into()]));
         let snapshot = self.engine.select(queries.into()).await?;
-        let rows = table(&snapshot, 0).iter().chain(table(&snapshot, 1));
+        // Deadlines first: they are quick, and somebody may be waiting.
+        let rows = table(&snapshot, 1).iter().chain(table(&snapshot, 0));
         let mut found: Vec<LogoutId> = Vec::new();
         for row in rows {
             let id = row.parse("id")?;

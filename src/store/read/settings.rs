@@ -71,6 +71,13 @@ impl SealedStore {
         table(&snapshot, 0).iter().map(idp).collect()
     }
 
+    /// The ids of all IdPs that are not disabled.
+    pub async fn enabled_idps(&self) -> Result<Vec<IdpId>, StoreError> {
+        let sql = "SELECT id FROM identity_provider WHERE disabled_at IS NULL ORDER BY id";
+        let snapshot = self.engine.select(vec![query(sql, vec![])]).await?;
+        table(&snapshot, 0).iter().map(|row| row.parse("id")).collect()
+    }
+
     /// The IdP that people of an e-mail domain belong to.
     pub async fn idp_of_domain(&self, domain: &str) -> Result<Option<IdpId>, StoreError> {
         let sql = "SELECT idp_id FROM identity_provider_domain WHERE domain = $1";

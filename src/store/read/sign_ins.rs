@@ -43,14 +43,14 @@ impl SealedStore {
         let snapshot = self.engine.select(vec![query(sql, vec![handle.into()])]).await?;
         let found = match table(&snapshot, 0).first() {
             Some(row) if snapshot.now < row.timestamp("expires_at")? => {
-                Some(self.unseal(&place::held_sign_in(), row.bytes("sealed")?)?)
+                Some(self.unseal(&place::held_sign_in(handle), row.bytes("sealed")?)?)
             }
             _ => None,
         };
         Ok(At { now: snapshot.now, found })
     }
 
-    /// A code and its session. An expired code is not found.
+    /// A code and its session, also when the code has expired or was redeemed.
     pub async fn code(&self, hash: TokenHash) -> Result<At<Option<RedeemableCode>>, StoreError> {
         let code = "SELECT browser_session_id, document, expires_at, redeemed_at \
                     FROM code WHERE hash = $1";
@@ -70,12 +70,12 @@ impl SealedStore {
         let snapshot = self.engine.select(queries).await?;
         let now = snapshot.now;
         let found = match table(&snapshot, 0).first() {
-            Some(row) if now < row.timestamp("expires_at")? => Some(RedeemableCode {
+            Some(row) => Some(RedeemableCode {
                 code: issued_code(row, hash)?,
                 redeemed: row.optional_int("redeemed_at")?.is_some(),
                 session: self.session_in(&snapshot, 1)?.filter(|session| session.is_live(now)),
             }),
-            _ => None,
+            None => None,
         };
         Ok(At { now, found })
     }

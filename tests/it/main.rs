@@ -3,6 +3,7 @@
 // Not every story uses every part of the support, and in a binary nothing is reachable from outside.
 #![allow(dead_code, unreachable_pub, clippy::panic, clippy::unwrap_used)]
 
+mod conformance;
 mod support;
 
 mod logout;

@@ -1,1 +1,2 @@
+mod interrupted;
 mod main_job;

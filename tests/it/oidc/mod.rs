@@ -1,1 +1,2 @@
+mod same_browser;
 mod sign_in;

@@ -1,0 +1,49 @@
+//! The browser loses an answer of ours on its way: a double click, a dropped connection.
+
+use crate::both;
+use crate::support::world::{On, World};
+
+both!(a_second_click_on_the_apps_logout_link_still_gets_to_the_idp, second_click);
+async fn second_click(on: On) {
+    let world = World::on(on).await;
+    let app = world.app("app-one").await;
+    let mut browser = world.browser();
+    let tokens = world.sign_in(&mut browser, &app, "ada").await;
+    let url = world.logout_url(&app, &tokens.id_token, "state-of-both").await;
+    // The first click: the browser never sees the answer, nor its cookies.
+    let cookie = browser.cookie(&world.issuer, "sid").unwrap().value.clone();
+    let path = format!("{}?{}", url.path(), url.query().unwrap());
+    let lost = world.request("GET", &path, &[("cookie", &format!("sid={cookie}"))], "").await;
+    assert_eq!(lost.status, 303);
+
+    let end = browser.open(url.as_str()).await;
+
+    let home = format!("{}?state=state-of-both", app.post_logout_redirect_uri());
+    assert_eq!(end.url.as_str(), home);
+    assert_eq!(world.idp.sessions(), []);
+    assert_eq!(world.logout_count().await, 1);
+    assert_eq!(world.outcomes().await, ["app app-one: confirmed", "IdP corp: confirmed"]);
+}
+
+both!(the_waiting_page_asks_again_or_goes_on, waiting_page);
+async fn waiting_page(on: On) {
+    let world = World::on(on).await;
+    let app = world.app("app-one").await;
+    for (button, outcome) in [("again", "confirmed"), ("continue", "no_answer")] {
+        let mut browser = world.browser();
+        world.sign_in(&mut browser, &app, "ada").await;
+        // Without a hint the person is asked; the answer to the yes is lost.
+        let page = browser.open(&world.url("/connect/endsession")).await;
+        let lost = browser.submit(&page, &[("answer", "yes")]).await;
+        assert!(lost.body.contains(&world.idp_url), "{}", lost.summary());
+
+        let waiting = browser.get(page.url.as_str()).await;
+        assert!(waiting.body.contains("its answer is not here yet"), "{}", waiting.summary());
+        let next = browser.submit(&waiting, &[("answer", button)]).await;
+        let end = browser.settle(next).await;
+
+        assert!(end.body.contains("You are signed out"), "{}", end.summary());
+        let outcomes = world.outcomes().await;
+        assert_eq!(outcomes[1], format!("IdP corp: {outcome}"), "{button}");
+    }
+}

@@ -304,7 +304,7 @@ impl SealedStore {
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             vec![
                 EventId::new(now, &self.rng).to_string().into(),
-                now.into(),
+                self.event_time(now).into(),
                 event.kind.as_str().into(),
                 event.browser_session.map(|id| id.to_string()).into(),
                 event.logout.map(|id| id.to_string()).into(),

@@ -1,5 +1,9 @@
 //! The store as the rest of the program sees it: changes in, aggregates out, personal data sealed.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use crate::clock::Timestamp;
 use crate::keys::{Kek, keyed_hash};
 use crate::rng::Rng;
 use crate::saml::NameId;
@@ -11,11 +15,30 @@ pub struct SealedStore {
     pub(super) engine: Store,
     pub(super) kek: Kek,
     pub(super) rng: Rng,
+    /// When the last audit event of this node happened, in microseconds.
+    last_event: Arc<AtomicI64>,
 }
 
 impl SealedStore {
     pub fn new(engine: Store, kek: Kek, rng: Rng) -> Self {
-        Self { engine, kek, rng }
+        Self { engine, kek, rng, last_event: Arc::default() }
+    }
+
+    /// The time of an audit event of this moment. No two events of a node share one, so that a story
+    /// reads in the order in which it happened.
+    pub(super) fn event_time(&self, now: Timestamp) -> Timestamp {
+        /// A clock that was set back by more than this is followed.
+        const MOST_AHEAD: i64 = 1_000_000;
+        let now = now.as_micros();
+        let after = |last: i64| match last.saturating_sub(now) {
+            0..=MOST_AHEAD => last.saturating_add(1),
+            _ => now,
+        };
+        let before = self
+            .last_event
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(after(last)));
+        let (Ok(before) | Err(before)) = before;
+        Timestamp::from_micros(after(before))
     }
 
     /// Whether the database answers.
@@ -24,7 +47,7 @@ impl SealedStore {
     }
 
     /// The database's time.
-    pub async fn now(&self) -> Result<crate::clock::Timestamp, StoreError> {
+    pub async fn now(&self) -> Result<Timestamp, StoreError> {
         Ok(self.engine.select(Vec::new()).await?.now)
     }
 

@@ -15,6 +15,7 @@ mod post_logout_uri;
 mod race;
 mod restart;
 mod scope;
+mod story;
 mod v2_logout;
 
 use std::time::Duration;

@@ -59,7 +59,13 @@ impl UseCases {
         let same = expected.len() == csrf.len()
             && openssl::memcmp::eq(expected.as_bytes(), csrf.as_bytes());
         if !same {
-            return Err(Failure::browser("csrf", "the form was not shown to this browser"));
+            // Pressed again from the history, when the cookie is gone: the logout has begun, and its
+            // page can be seen without any proof.
+            let read = self.store().logout(LogoutKey::Handle(handle.hash())).await?;
+            return match read.found {
+                Some(_) => self.logout_page(handle, browser).await,
+                None => Err(Failure::browser("csrf", "the form was not shown to this browser")),
+            };
         }
         for _ in 0..TRIES {
             let read = self.store().logout_question(handle.hash(), browser.session_hash()).await?;

@@ -2,6 +2,7 @@ mod after;
 mod answer;
 mod back_channel;
 mod browsers;
+mod confirm;
 mod cross_site;
 mod deadline;
 mod end_page;

@@ -56,6 +56,8 @@ impl UseCases {
         relay_state: Option<&str>,
         browser: &Browser,
     ) -> Result<Reply, Failure> {
+        // Some IdPs send an empty RelayState for one that they have lost.
+        let relay_state = relay_state.filter(|relay_state| !relay_state.is_empty());
         // (1) Find what is waiting: by RelayState, which only this browser was given; where the IdP
         //     lost it, by InResponseTo. A wrong RelayState finds nothing and consumes nothing.
         let key = match relay_state {

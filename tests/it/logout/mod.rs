@@ -11,6 +11,7 @@ mod forged_answer;
 mod hint;
 mod ladder;
 mod late_answer;
+mod lost_relay_state;
 mod main_job;
 mod post_logout_uri;
 mod race;

@@ -81,12 +81,13 @@ impl UseCases {
         let asked = leg.asked.as_ref();
         let handle = asked.and_then(|asked| browser.transaction(&asked.request_id, &handle));
         let by_relay_state = relay_state.is_some();
+        let is_own = by_relay_state || handle.is_some();
 
         // (3) What is it worth?
         let answer = self.weigh(arrived, &leg, by_relay_state, now).await?;
 
         // (4) Record it, and let the browser go on.
-        let events = match (&answer, by_relay_state) {
+        let events = match (&answer, is_own) {
             (Ok(answer), _) => vec![Event::Answered { leg: leg.id, answer: answer.clone() }],
             (Err(reason), true) => vec![unproven(leg.id, reason)],
             (Err(_), false) => Vec::new(),
@@ -94,7 +95,7 @@ impl UseCases {
         if let Err(reason) = &answer {
             self.record_refused(&logout, &leg, reason, now).await?;
         }
-        let mut reply = if by_relay_state || handle.is_some() {
+        let mut reply = if is_own {
             self.go_on(logout, handle, events, now).await?
         } else {
             self.take_note(logout, events, now).await?

@@ -90,6 +90,24 @@ async fn unsigned(on: On) {
     }
 }
 
+both!(an_unsigned_answer_in_the_right_browser_moves_it_on, unsigned_own_browser);
+async fn unsigned_own_browser(on: On) {
+    let world = world(on, false).await;
+    let key = IdpKey::connect(&world).await;
+    let app = world.app("app-one").await;
+    for by in BOTH {
+        let mut ada = signed_in(&world, &app, "ada").await;
+        let asked = ada.begin(&world, &app).await;
+        let lost = asked.answer(&world, &key).with(|it| {
+            it.relay_state = None;
+            it.signer = None;
+        });
+        let page = lost.deliver(&mut ada.browser, by).await;
+        assert_eq!(leads_to(&page), home(&app), "{by:?}");
+        assert!(idp_leg(&world).await.starts_with("unconfirmed"), "{by:?}");
+    }
+}
+
 both!(without_a_registered_url_the_end_page_has_an_address_of_its_own, end_page);
 async fn end_page(on: On) {
     let world = world(on, false).await;

@@ -129,8 +129,7 @@ async fn sync_idp(
     }
 }
 
-/// An IdP whose file is gone is disabled, never deleted: its sessions can still be ended, and the
-/// file may come back.
+/// An IdP whose file is gone is disabled, never deleted: the file may come back.
 async fn disable_vanished(
     files: &BTreeMap<IdpId, (PathBuf, IdpSettings)>,
     use_cases: &UseCases,

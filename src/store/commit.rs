@@ -17,8 +17,12 @@ impl SealedStore {
     /// [`CommitError::Conflict`] names the change that did not find what it expects.
     pub async fn commit(&self, now: Timestamp, changes: Vec<Change>) -> Result<(), CommitError> {
         let mut statements = Vec::with_capacity(changes.len() + 1);
-        for change in changes {
-            self.write(change, now, &mut statements);
+        for (position, change) in (0..).zip(changes) {
+            match change {
+                // Events of one transaction keep their order.
+                Change::Record(event) => statements.push(self.record(event, now.shifted(position))),
+                change => self.write(change, now, &mut statements),
+            }
         }
         self.engine.apply(statements).await
     }

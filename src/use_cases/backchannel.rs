@@ -9,7 +9,7 @@ use crate::id::{LegId, LogoutId};
 use crate::logout::{Attempt, Event, Leg, Logout, Next as Step, Party};
 use crate::oidc::{Client, Ended, LogoutTokenClaims};
 use crate::store::{CommitError, LogoutKey};
-use crate::use_cases::{Failure, TRIES, UseCases};
+use crate::use_cases::{DELIVERIES, Failure, TRIES, UseCases};
 
 /// The most logouts that one look at the store takes on.
 const BATCH: i64 = 64;
@@ -30,6 +30,13 @@ impl UseCases {
             }
         }
         Ok(advanced)
+    }
+
+    /// Returns when nothing that the worker took on is under way any more.
+    pub async fn deliveries_done(&self) {
+        let all = u32::try_from(DELIVERIES).unwrap_or(u32::MAX);
+        // The semaphore is never closed.
+        let _ = self.0.deliveries.acquire_many(all).await;
     }
 
     async fn work_on(&self, id: LogoutId) -> Result<bool, Failure> {

@@ -182,7 +182,8 @@ impl UseCases {
         Ok(nobody(question))
     }
 
-    async fn has_begun(&self, handle: &Token) -> Result<bool, Failure> {
+    /// Whether the logout of this handle is written.
+    pub(super) async fn has_begun(&self, handle: &Token) -> Result<bool, Failure> {
         Ok(self.store().logout(LogoutKey::Handle(handle.hash())).await?.found.is_some())
     }
 

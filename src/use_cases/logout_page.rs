@@ -58,10 +58,12 @@ impl UseCases {
             PageAnswer::GoOn(leg) => {
                 Some(leg.map(|leg| Event::GaveUp { leg }).into_iter().collect())
             }
+            // Pressed twice: the logout has begun, and the browser may have dropped the first answer.
+            PageAnswer::SignOut if self.has_begun(handle).await? => Some(Vec::new()),
             PageAnswer::SignOut | PageAnswer::StaySignedIn => None,
         };
         if let Some(events) = events {
-            let again = answer == PageAnswer::AskAgain;
+            let again = !matches!(answer, PageAnswer::GoOn(_));
             return self.resume(handle, events, again).await;
         }
         let expected = self.csrf(handle, browser);
@@ -73,8 +75,6 @@ impl UseCases {
         for _ in 0..TRIES {
             let read = self.store().logout_question(handle.hash(), browser.session_hash()).await?;
             let Some(question) = read.found.0 else {
-                // Pressed twice: the logout has begun, and the browser may have dropped the first
-                // answer.
                 return self.resume(handle, Vec::new(), true).await;
             };
             let reply = match answer {

@@ -97,11 +97,12 @@ impl UseCases {
                 self.take_note(logout, vec![event], now).await?
             }
             (Err(reason), true) => {
+                self.record_refused(&logout, &leg, &reason, now).await;
                 let event = unproven(leg.id, &reason);
                 self.go_on(logout, handle, vec![event], false, now).await?
             }
             (Err(reason), false) => {
-                self.record_refused(&logout, &leg, &reason, now).await?;
+                self.record_refused(&logout, &leg, &reason, now).await;
                 return self.unknown_answer(&reason, browser).await;
             }
         };
@@ -126,7 +127,7 @@ impl UseCases {
         let (Party::Idp { idp, .. }, Some(asked)) = (&leg.party, &leg.asked) else {
             return Ok(Err("this leg was not asked".into()));
         };
-        let connection = match self.view().await?.known_connection(idp, now).await {
+        let connection = match self.view().await?.connection(idp, now).await {
             Ok(connection) => connection,
             Err(Failure::Connection { detail, .. }) => return Ok(Err(detail)),
             Err(other) => return Err(other),
@@ -164,19 +165,16 @@ impl UseCases {
         Err(Failure::Contended)
     }
 
-    async fn record_refused(
-        &self,
-        logout: &Logout,
-        leg: &Leg,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<(), Failure> {
+    async fn record_refused(&self, logout: &Logout, leg: &Leg, reason: &str, now: Timestamp) {
         let mut event = AuditEvent::new(AuditKind::LogoutAnswerRefused).logout(logout.id);
         if let Party::Idp { idp, .. } = &leg.party {
             event = event.idp(idp);
         }
         let record = Change::Record(event.detail(reason));
-        self.store().commit(now, vec![record]).await.map_err(Failure::commit)
+        // The person goes on whether it can be written or not.
+        if let Err(error) = self.store().commit(now, vec![record]).await {
+            tracing::error!(logout.id = %logout.id, reason, "a refused answer is not recorded: {error}");
+        }
     }
 
     /// An answer that belongs to nothing we know: used up, forged, mangled, or years late. It

@@ -86,10 +86,10 @@ impl View<'_> {
         Ok(Some(client))
     }
 
-    /// A connection that people can sign in through now.
+    /// A connection that can be used now, for sign-in and for logout.
     ///
     /// # Errors
-    /// [`Failure::Connection`] says why they cannot: unknown, disabled, or metadata that has expired.
+    /// [`Failure::Connection`] says why it cannot: unknown, disabled, or metadata that has expired.
     pub async fn connection(&self, id: &IdpId, now: Timestamp) -> Result<Arc<Connection>, Failure> {
         let unusable =
             |detail: &str| Failure::Connection { idp: id.clone(), detail: detail.into() };
@@ -99,18 +99,6 @@ impl View<'_> {
             Some(end) if end <= now => Err(unusable("the validUntil of its metadata has passed")),
             _ => Ok(known.connection),
         }
-    }
-
-    /// A connection whose sessions can still be ended, disabled or not.
-    ///
-    /// # Errors
-    /// [`Failure::Connection`]: unknown, or its metadata cannot be read any more.
-    pub async fn known_connection(
-        &self,
-        id: &IdpId,
-        now: Timestamp,
-    ) -> Result<Arc<Connection>, Failure> {
-        Ok(self.known(id, now).await?.connection)
     }
 
     async fn known(&self, id: &IdpId, now: Timestamp) -> Result<Known, Failure> {
@@ -160,7 +148,7 @@ impl View<'_> {
             }
         }
         for idp in &session.idp_sessions {
-            match self.known_connection(&idp.idp, now).await {
+            match self.connection(&idp.idp, now).await {
                 Ok(connection) => {
                     parties.connections.insert(idp.idp.clone(), connection);
                 }

@@ -10,6 +10,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Every how many looks expired rows are deleted.
 const LOOKS_PER_CLEANUP: u32 = 10;
 
+/// How long deliveries may go on when the shutdown has begun. What is cut off is told again.
+const LAST_DELIVERIES: Duration = Duration::from_secs(10);
+
 /// Works until the shutdown begins. Every node runs one; the store decides who does what.
 pub async fn run(use_cases: UseCases, shutdown: Shutdown) {
     let mut looks = 0u32;
@@ -28,4 +31,5 @@ pub async fn run(use_cases: UseCases, shutdown: Shutdown) {
             () = shutdown.begun() => {}
         }
     }
+    let _ = tokio::time::timeout(LAST_DELIVERIES, use_cases.deliveries_done()).await;
 }

@@ -29,17 +29,18 @@ pub(super) async fn by_redirect(visit: Visit) -> Result<Response, PageError> {
 
 /// `POST /logout` – SAML Bindings 3.5
 pub(super) async fn by_post(visit: Visit) -> Result<Response, PageError> {
-    let field = |name| {
-        let repeated = |error: Duplicate| visit.refuse(&refused("saml.form", &error));
-        visit.params.single(name).map_err(repeated)
+    let fields = ["SAMLRequest", "SAMLResponse", "RelayState"].map(|name| {
+        visit.params.single(name).map_err(|_: Duplicate| BindingError::Duplicate(name))
+    });
+    let (message, relay_state) = match fields {
+        [Ok(None), Ok(Some(message)), Ok(relay_state)] => (message, relay_state),
+        [Ok(Some(_)), Ok(None), Ok(_)] => return Err(visit.refuse(&idp_initiated())),
+        [Ok(None), Ok(None), _] => return mangled(&visit, &BindingError::NoMessage).await,
+        [Ok(Some(_)), Ok(Some(_)), _] => return mangled(&visit, &BindingError::BothKinds).await,
+        [Err(error), ..] | [_, Err(error), _] | [.., Err(error)] => {
+            return mangled(&visit, &error).await;
+        }
     };
-    let message = match (field("SAMLRequest")?, field("SAMLResponse")?) {
-        (None, Some(message)) => message,
-        (Some(_), None) => return Err(visit.refuse(&idp_initiated())),
-        (None, None) => return mangled(&visit, &BindingError::NoMessage).await,
-        (Some(_), Some(_)) => return mangled(&visit, &BindingError::BothKinds).await,
-    };
-    let relay_state = field("RelayState")?;
     let use_cases = visit.use_cases();
     let reply = use_cases.logout_response_by_post(message, relay_state, &visit.browser).await;
     visit.answer(reply)
@@ -51,11 +52,8 @@ async fn mangled(visit: &Visit, error: &BindingError) -> Result<Response, PageEr
     visit.answer(reply)
 }
 
-fn refused(code: &'static str, error: &impl std::fmt::Display) -> Failure {
-    Failure::Idp { code, idp: String::new(), detail: error.to_string() }
-}
-
 /// Our metadata offers single logout for answers; a logout that an IdP begins is not served.
 fn idp_initiated() -> Failure {
-    refused("saml.logout_request", &"this service does not serve logouts that an IdP begins")
+    let detail = "this service does not serve logouts that an IdP begins".into();
+    Failure::Idp { code: "saml.logout_request", idp: String::new(), detail }
 }

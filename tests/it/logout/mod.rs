@@ -1,2 +1,100 @@
+mod after;
+mod answer;
+mod back_channel;
+mod browsers;
+mod confirm;
+mod cross_site;
+mod deadline;
+mod end_page;
+mod end_session;
+mod forged_answer;
+mod hint;
 mod interrupted;
+mod ladder;
+mod late_answer;
+mod lost_relay_state;
 mod main_job;
+mod post_logout_uri;
+mod race;
+mod restart;
+mod scope;
+mod story;
+mod v2_logout;
+
+use std::time::Duration;
+
+use crate::support::browser::{Browser, Page};
+use crate::support::idp_key::Asked;
+use crate::support::rp::{RelyingParty, Tokens};
+use crate::support::world::World;
+
+/// Somebody who is signed in to an app with a browser.
+struct SignedIn {
+    browser: Browser,
+    tokens: Tokens,
+}
+
+async fn signed_in(world: &World, app: &RelyingParty, user: &str) -> SignedIn {
+    let mut browser = world.browser();
+    let tokens = world.sign_in(&mut browser, app, user).await;
+    SignedIn { browser, tokens }
+}
+
+impl SignedIn {
+    fn sid(&self) -> &str {
+        self.tokens.claims["sid"].as_str().unwrap()
+    }
+
+    fn hint(&self) -> &str {
+        &self.tokens.id_token
+    }
+
+    /// What a silent request of this browser says.
+    async fn is_in(&mut self, world: &World, app: &RelyingParty) -> bool {
+        world.is_signed_in(&mut self.browser, app).await
+    }
+
+    /// The app sends the browser to sign out, with its hint and `more`: one request.
+    async fn ask(&mut self, app: &RelyingParty, more: &[(&str, &str)]) -> Page {
+        let hint = self.hint().to_owned();
+        let parameters = [&[("id_token_hint", hint.as_str())], more].concat();
+        let url = app.logout_url(&parameters).await;
+        self.browser.get(url.as_str()).await
+    }
+
+    /// Signs out as far as the message to the IdP, which is not delivered.
+    async fn begin(&mut self, world: &World, app: &RelyingParty) -> Asked {
+        let url = world.logout_url(app, self.hint(), "the-state").await;
+        Asked::of(&self.browser.get(url.as_str()).await)
+    }
+}
+
+/// Where a sign-out with `the-state` ends.
+fn home(app: &RelyingParty) -> String {
+    format!("{}?state=the-state", app.post_logout_redirect_uri())
+}
+
+fn leads_to(page: &Page) -> String {
+    page.location().map_or_else(|| page.summary(), String::from)
+}
+
+/// The outcome of the IdP's leg of the newest logout, with what is said about it.
+async fn idp_leg(world: &World) -> String {
+    let story = world.newest_logout().await;
+    let leg = story.legs.iter().find(|leg| leg.party.starts_with("IdP")).expect("an IdP leg");
+    match leg.outcome {
+        Some(_) => leg.said.clone(),
+        None => "open".to_owned(),
+    }
+}
+
+/// Polls until it is so, as a worker on another thread makes it so.
+async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    for _ in 0..400 {
+        if is_so().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("{what} never came");
+}

@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod cookies;
 pub mod html;
+pub mod idp_key;
 pub mod jwt;
 pub mod postgres;
 pub mod pysaml2;

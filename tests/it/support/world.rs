@@ -338,6 +338,12 @@ impl World {
         story.legs.iter().map(outcome).collect()
     }
 
+    /// What the worker does at one look, to its end.
+    pub async fn work(&self) {
+        self.use_cases().work_due().await.unwrap();
+        self.use_cases().deliveries_done().await;
+    }
+
     /// Waits until the newest logout is settled.
     pub async fn settled(&self) -> LogoutStory {
         for _ in 0..200 {

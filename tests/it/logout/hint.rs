@@ -1,0 +1,204 @@
+//! What an `id_token_hint` proves: which app speaks, and whose session it means. A bad one proves
+//! nothing, and is no error.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use openssl::hash::MessageDigest;
+use openssl::pkey::PKey;
+use openssl::sign::Signer;
+use serde_json::{Value, json};
+use sloop::change::{Change, KeyPurpose, StoredSigningKey};
+use sloop::keys::{KeyAlgorithm, SigningKey, jws};
+use sloop::store::{Expect, Statement};
+
+use super::{home, signed_in};
+use crate::both;
+use crate::support::world::{On, World};
+
+/// Hints that look like `token` and were not issued by this service.
+async fn forgeries(world: &World, token: &str) -> Vec<(&'static str, String)> {
+    let parts: Vec<&str> = token.split('.').collect();
+    let [header, claims, signature] = parts[..] else { panic!("{token}") };
+    let json = |part: &str| -> Value {
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+    };
+    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let kid = json(header)["kid"].clone();
+    let stranger = SigningKey::generate(KeyAlgorithm::Rs256, 2048).unwrap();
+    let by_stranger = |head: &str, body: &str| {
+        let mut signer = Signer::new(MessageDigest::sha256(), stranger.private_key()).unwrap();
+        let signature = signer.sign_oneshot_to_vec(format!("{head}.{body}").as_bytes()).unwrap();
+        format!("{head}.{body}.{}", URL_SAFE_NO_PAD.encode(signature))
+    };
+    let jwks = world.get(sloop::paths::JWKS).await.body;
+    let hmac = PKey::hmac(jwks.as_bytes()).unwrap();
+    let hs256 = encode(&json!({ "alg": "HS256", "typ": "JWT", "kid": kid }));
+    let mut signer = Signer::new(MessageDigest::sha256(), &hmac).unwrap();
+    let mac = signer.sign_oneshot_to_vec(format!("{hs256}.{claims}").as_bytes()).unwrap();
+    let none = encode(&json!({ "alg": "none" }));
+    let none_with_kid = encode(&json!({ "alg": "none", "kid": kid }));
+    let mut other_issuer = json(claims);
+    other_issuer["iss"] = json!("https://other.example");
+    let mut other_app = json(claims);
+    other_app["aud"] = json!("app-two");
+    vec![
+        ("signed by a stranger's key", jws::sign(&stranger, "JWT", &json(claims))),
+        ("signed by a stranger in our key's name", by_stranger(header, claims)),
+        ("alg none", format!("{none}.{claims}.")),
+        ("alg none with our kid", format!("{none_with_kid}.{claims}.")),
+        ("alg none with the old signature", format!("{none_with_kid}.{claims}.{signature}")),
+        ("HS256 with what is public", format!("{hs256}.{claims}.{}", URL_SAFE_NO_PAD.encode(mac))),
+        ("another issuer", format!("{header}.{}.{signature}", encode(&other_issuer))),
+        ("another app", format!("{header}.{}.{signature}", encode(&other_app))),
+        ("no signature", format!("{header}.{claims}.")),
+        ("cut short", token[..token.len() - 4].to_owned()),
+        ("five parts", format!("{header}.{claims}.{signature}.{claims}.{signature}")),
+        ("no token", "garbage".to_owned()),
+        ("a very long one", "x".repeat(8_000)),
+    ]
+}
+
+both!(a_hint_that_is_not_ours_proves_nothing, forged);
+async fn forged(on: On) {
+    let world = World::on(on).await;
+    let (app, _two) = (world.app("app-one").await, world.app("app-two").await);
+    let mut ada = signed_in(&world, &app, "ada").await;
+    let real = ada.hint().to_owned();
+    let mut hints = forgeries(&world, &real).await;
+    hints.push(("an access token", ada.tokens.access_token.clone()));
+    // A logout token is signed by us and is no ID token.
+    let mut other = signed_in(&world, &app, "bob").await;
+    let hint = other.hint().to_owned();
+    world.sign_out(&mut other.browser, &app, &hint).await;
+    hints.push(("a logout token", app.received_logout_tokens().remove(0)));
+    let count = world.logout_count().await;
+
+    for (what, hint) in hints {
+        let url = world.logout_url(&app, &hint, "the-state").await;
+        // With the session's cookie the person is asked, by nobody's name.
+        let page = ada.browser.open(url.as_str()).await;
+        let text = page.text();
+        assert!(text.contains("Do you want to sign out?"), "{what}: {}", page.summary());
+        assert!(!text.contains("app-one") && !text.contains("app-two"), "{what}: {text}");
+        // Without it nobody is meant, and nobody is sent anywhere.
+        let page = world.browser().open(url.as_str()).await;
+        assert_eq!(page.status, 200, "{what}: {}", page.summary());
+        assert!(page.text().contains("Nobody was signed in"), "{what}: {}", page.summary());
+        assert!(ada.is_in(&world, &app).await, "{what}");
+    }
+    assert_eq!(world.logout_count().await, count);
+
+    // The real one ends the session even from a browser without the cookie.
+    let end = world.sign_out(&mut world.browser(), &app, &real).await;
+    assert_eq!(end.url.as_str(), home(&app));
+    assert!(!ada.is_in(&world, &app).await);
+}
+
+both!(an_expired_hint_is_still_one, expired);
+async fn expired(on: On) {
+    let world = World::on(on).await;
+    let app = world.app("app-one").await;
+    let mut ada = signed_in(&world, &app, "ada").await;
+    world.clock.advance(Duration::from_secs(3600));
+    let exp = ada.tokens.claims["exp"].as_i64().unwrap();
+    assert!(exp < world.clock.now().as_seconds());
+    assert!(ada.is_in(&world, &app).await);
+    let hint = ada.hint().to_owned();
+    let end = world.sign_out(&mut ada.browser, &app, &hint).await;
+    assert_eq!(end.url.as_str(), home(&app));
+    assert!(!ada.is_in(&world, &app).await);
+}
+
+both!(a_hint_of_a_retired_key_is_still_one, retired_key);
+async fn retired_key(on: On) {
+    let mut world = World::on(on).await;
+    let app = world.app("app-one").await;
+    let mut ada = signed_in(&world, &app, "ada").await;
+    let store = world.use_cases().store();
+    let retire = Statement {
+        sql: "UPDATE signing_key SET retired_at = created_at \
+              WHERE purpose = 'oidc' AND algorithm = 'RS256'",
+        params: Vec::new(),
+        expect: Expect::ExactlyOne,
+        what: "retire",
+    };
+    store.engine().apply(vec![retire]).await.unwrap();
+    let key = SigningKey::generate(KeyAlgorithm::Rs256, 2048).unwrap();
+    let add = Change::AddSigningKey(Box::new(StoredSigningKey {
+        id: key.kid().to_owned(),
+        purpose: KeyPurpose::Oidc,
+        algorithm: KeyAlgorithm::Rs256.as_str().to_owned(),
+        certificate: None,
+        private: key.to_pkcs8_der().unwrap(),
+    }));
+    store.commit(world.clock.now(), vec![add]).await.unwrap();
+    world.restart().await;
+
+    let bob = signed_in(&world, &app, "bob").await;
+    let kid = |token: &str| -> Value {
+        let header = URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
+        serde_json::from_slice::<Value>(&header).unwrap()["kid"].clone()
+    };
+    assert_eq!(kid(bob.hint()), key.kid());
+    assert_ne!(kid(ada.hint()), key.kid());
+    let hint = ada.hint().to_owned();
+    let end = world.sign_out(&mut ada.browser, &app, &hint).await;
+    assert_eq!(end.url.as_str(), home(&app));
+    assert!(!ada.is_in(&world, &app).await);
+}
+
+both!(a_hint_of_another_session_makes_us_ask, another_session);
+async fn another_session(on: On) {
+    let world = World::on(on).await;
+    let app = world.app("app-one").await;
+    for (mine, theirs) in [("ada", "ada"), ("ada", "bob")] {
+        let mut here = signed_in(&world, &app, mine).await;
+        let mut there = signed_in(&world, &app, theirs).await;
+        let count = world.logout_count().await;
+        let page = world.sign_out(&mut here.browser, &app, there.hint()).await;
+        assert!(page.text().contains("Do you want to sign out?"), "{}", page.summary());
+        assert!(here.is_in(&world, &app).await && there.is_in(&world, &app).await);
+        assert_eq!(world.logout_count().await, count);
+        // Who says yes speaks for this browser, and for no other.
+        let pressed = here.browser.submit(&page, &[("answer", "yes")]).await;
+        let end = here.browser.settle(pressed).await;
+        assert_eq!(end.url.as_str(), home(&app));
+        assert!(!here.is_in(&world, &app).await, "{mine}");
+        assert!(there.is_in(&world, &app).await, "{theirs}");
+    }
+}
+
+both!(a_hint_of_a_session_that_ended_long_ago_makes_us_ask, ended_session);
+async fn ended_session(on: On) {
+    let world = World::on(on).await;
+    let app = world.app("app-one").await;
+    let mut ada = signed_in(&world, &app, "ada").await;
+    let old = ada.hint().to_owned();
+    world.sign_out(&mut ada.browser, &app, &old).await;
+    world.sign_in(&mut ada.browser, &app, "ada").await;
+    let page = world.sign_out(&mut ada.browser, &app, &old).await;
+    assert!(page.text().contains("Do you want to sign out?"), "{}", page.summary());
+    assert!(ada.is_in(&world, &app).await);
+}
+
+both!(the_client_id_must_be_the_hints_app, client_id);
+async fn client_id(on: On) {
+    let world = World::on(on).await;
+    let (one, _two) = (world.app("app-one").await, world.app("app-two").await);
+    let mut ada = signed_in(&world, &one, "ada").await;
+    let uri = one.post_logout_redirect_uri();
+    let with = |client| {
+        [("client_id", client), ("post_logout_redirect_uri", uri.as_str()), ("state", "the-state")]
+    };
+    for client in ["app-two", "nobody", "APP-ONE"] {
+        let page = ada.ask(&one, &with(client)).await;
+        assert_eq!(page.status, 400, "{client}: {}", page.summary());
+        assert_eq!(page.location(), None);
+        assert!(ada.is_in(&world, &one).await);
+    }
+    let page = ada.ask(&one, &with("app-one")).await;
+    assert_eq!(ada.browser.settle(page).await.url.as_str(), home(&one));
+    assert!(!ada.is_in(&world, &one).await);
+}

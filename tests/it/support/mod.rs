@@ -2,10 +2,12 @@
 
 pub mod browser;
 pub mod cookies;
+pub mod forger;
 pub mod html;
 pub mod jwt;
 pub mod postgres;
 pub mod pysaml2;
+pub mod query;
 pub mod rp;
 pub mod wire;
 pub mod world;

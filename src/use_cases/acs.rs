@@ -1,5 +1,7 @@
 //! The assertion consumer (SAML Profiles 4.1.4): from an IdP's Response to a session and a code.
 
+use std::time::Duration;
+
 use crate::audit::{AuditEvent, AuditKind};
 use crate::change::{Change, PendingAuthnRequest, VerifiedSignIn, Wanted};
 use crate::clock::Timestamp;
@@ -110,13 +112,17 @@ impl UseCases {
     }
 
     fn expected(&self, pending: &PendingAuthnRequest, connection: &Connection) -> Expected {
+        let skew = self.settings().clock_skew;
+        // A login that was demanded may bear the time of a slow clock. A session that the IdP had
+        // already is measured exactly: one that is too old becomes a demand.
+        let leeway = if pending.wanted.force_authn { Duration::ZERO } else { skew };
         Expected {
             idp: connection.metadata.entity_id.clone(),
             sp: self.settings().saml_entity_id.clone(),
             acs_url: self.settings().acs_url(),
             request_id: pending.id.clone(),
-            clock_skew: self.settings().clock_skew,
-            authn_not_before: pending.wanted.authn_not_before,
+            clock_skew: skew,
+            authn_not_before: pending.wanted.authn_not_before.map(|from| from.plus(leeway)),
         }
     }
 

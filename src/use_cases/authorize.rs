@@ -68,7 +68,12 @@ impl UseCases {
                 Some((session, sign_in))
             });
             let Some((session, sign_in)) = usable else {
-                return self.sign_in(params, request, client, &view, now).await;
+                let held =
+                    session.as_ref().and_then(|session| sign_in_of(&request, client, session));
+                let too_old =
+                    held.is_some_and(|held| request.is_too_old(held.signed_in.authn_instant, now));
+                let force = request.forces_login() || too_old;
+                return self.sign_in(params, request, client, &view, force, now).await;
             };
             match self.sign_on(&request, session, sign_in, now).await? {
                 Some(reply) => return Ok(reply),
@@ -86,8 +91,7 @@ impl UseCases {
         session: &'s BrowserSession,
         now: Timestamp,
     ) -> Option<&'s IdpSession> {
-        let wanted = request.idp.as_ref().map(std::slice::from_ref);
-        let sign_in = session.sign_in_by(wanted.unwrap_or(&client.idps))?;
+        let sign_in = sign_in_of(request, client, session)?;
         let facts = &sign_in.signed_in;
         // acr_values are wishes (Core 3.1.2.1): they are no reason to fail a silent request.
         let context = request.prompt == Prompt::None
@@ -102,7 +106,7 @@ impl UseCases {
     }
 
     /// Core 3.1.2.2: tokens never go to another person than the one that the hint names.
-    fn hint_allows(&self, request: &AuthorizeRequest, subject: &Subject) -> bool {
+    pub(super) fn hint_allows(&self, request: &AuthorizeRequest, subject: &Subject) -> bool {
         let Some(token) = &request.id_token_hint else { return true };
         let find = |kid: &str| self.keys().oidc.verifying(kid);
         IdTokenHint::parse(token, find, &self.settings().issuer)
@@ -183,6 +187,7 @@ impl UseCases {
         request: AuthorizeRequest,
         client: &Client,
         view: &registry::View<'_>,
+        force: bool,
         now: Timestamp,
     ) -> Result<Reply, Failure> {
         let refuse = |code, text: &str| {
@@ -194,7 +199,9 @@ impl UseCases {
         }
         let choices = match self.choose(&request, client).await? {
             Chosen::One(idp) => match view.connection(&idp, now).await {
-                Ok(connection) => return self.ask_idp_to_sign_in(request, &connection, now).await,
+                Ok(connection) => {
+                    return self.ask_idp_to_sign_in(request, &connection, force, now).await;
+                }
                 Err(Failure::Connection { idp, detail }) => {
                     tracing::error!(idp.id = %idp, "an IdP cannot be used: {detail}");
                     return refuse(ErrorCode::TemporarilyUnavailable, "the IdP cannot be used");
@@ -250,9 +257,9 @@ impl UseCases {
         &self,
         request: AuthorizeRequest,
         connection: &Arc<Connection>,
+        force_authn: bool,
         now: Timestamp,
     ) -> Result<Reply, Failure> {
-        let force_authn = request.forces_login();
         let authn_not_before = match (force_authn, request.max_age) {
             (true, _) => Some(now),
             (false, Some(max_age)) => Some(now.minus(Duration::from_secs(max_age.into()))),
@@ -338,6 +345,16 @@ impl UseCases {
             }
         }
     }
+}
+
+/// What the session holds of the IdPs that may answer this request, good enough or not.
+fn sign_in_of<'s>(
+    request: &AuthorizeRequest,
+    client: &Client,
+    session: &'s BrowserSession,
+) -> Option<&'s IdpSession> {
+    let wanted = request.idp.as_ref().map(std::slice::from_ref);
+    session.sign_in_by(wanted.unwrap_or(&client.idps))
 }
 
 enum Chosen {

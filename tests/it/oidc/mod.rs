@@ -1,1 +1,2 @@
+mod max_age;
 mod sign_in;

@@ -197,6 +197,9 @@ impl UseCases {
         held: Option<&Token>,
         mut now: Timestamp,
     ) -> Result<Reply, Failure> {
+        if !self.hint_allows(&pending.wanted.request, &verified.subject) {
+            return self.not_the_hinted_person(&pending, &verified, held, now).await;
+        }
         let cookie = self.rng().token();
         for _ in 0..TRIES {
             let signed_in = self.plan_sign_in(&pending, &verified, session, &cookie, now).await?;
@@ -224,14 +227,34 @@ impl UseCases {
                         self.store().authn_request(&pending.id, browser.session_hash()).await?;
                     (now, session) = (read.now, read.found.1);
                 }
-                Err(CommitError::Conflict { what }) => {
-                    let detail = format!("the Response has been used already ({what})");
-                    return Err(Failure::Browser { code: "replay", detail });
-                }
-                Err(other) => return Err(Failure::commit(other)),
+                Err(other) => return Err(used_already(other)),
             }
         }
         Err(Failure::Contended)
+    }
+
+    /// OpenID Connect Core 3.1.2.1: whoever signed in, it is not the person that the client's hint
+    /// names. Nobody is signed in by it.
+    async fn not_the_hinted_person(
+        &self,
+        pending: &PendingAuthnRequest,
+        verified: &VerifiedSignIn,
+        held: Option<&Token>,
+        now: Timestamp,
+    ) -> Result<Reply, Failure> {
+        let request = &pending.wanted.request;
+        let record = AuditEvent::new(AuditKind::SignInRefused)
+            .client(&request.client_id)
+            .idp(&verified.idp)
+            .detail("the id_token_hint is of somebody else");
+        let take = Change::TakeAuthnRequest { id: pending.id.clone() };
+        let mut changes = vec![take, Change::Record(record)];
+        changes.extend(held.map(|handle| Change::TakeHeldSignIn { handle: handle.hash() }));
+        self.store().commit(now, changes).await.map_err(used_already)?;
+        let error = OAuthError::new(ErrorCode::LoginRequired, "another person signed in");
+        let url = request.reply.error(&self.settings().issuer, &error);
+        let name = transaction_name(&pending.id);
+        Ok(Reply::redirect(url).with(CookieChange::ClearTransaction { name }))
     }
 
     async fn plan_sign_in(
@@ -350,6 +373,17 @@ impl UseCases {
             idp: pending.idp.to_string(),
             detail: rejection.to_string(),
         })
+    }
+}
+
+/// A Response, or the request that it answers, is used once.
+fn used_already(error: CommitError) -> Failure {
+    match error {
+        CommitError::Conflict { what } => {
+            let detail = format!("the Response has been used already ({what})");
+            Failure::Browser { code: "replay", detail }
+        }
+        other => Failure::commit(other),
     }
 }
 

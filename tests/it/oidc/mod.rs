@@ -1,2 +1,3 @@
+mod id_token_hint;
 mod max_age;
 mod sign_in;

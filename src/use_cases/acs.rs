@@ -1,5 +1,6 @@
 //! The assertion consumer (SAML Profiles 4.1.4): from an IdP's Response to a session and a code.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::{AuditEvent, AuditKind};
@@ -63,7 +64,7 @@ impl UseCases {
         }
 
         // (3) Who wrote it, and is it meant for us, for this request, now?
-        let connection = self.view().await?.connection(&pending.idp, now).await?;
+        let connection = self.asked_idp(&pending, now).await?;
         let login = received
             .verify(&connection.metadata.signing_keys)
             .and_then(|signed| signed.accept(&self.expected(&pending, &connection), now));
@@ -108,7 +109,23 @@ impl UseCases {
                 "the sign-in was begun in another browser, or it does not keep our cookies",
             ));
         }
+        // It may have been disabled since the Response was verified.
+        self.asked_idp(&pending, read.now).await?;
         self.complete(pending, held, session, browser, Some(handle), read.now).await
+    }
+
+    /// The IdP that was asked, if it may still answer.
+    async fn asked_idp(
+        &self,
+        pending: &PendingAuthnRequest,
+        now: Timestamp,
+    ) -> Result<Arc<Connection>, Failure> {
+        self.view().await?.connection(&pending.idp, now).await.map_err(|failure| match failure {
+            Failure::Connection { idp, detail } => {
+                Failure::Idp { code: "connection_unusable", idp: idp.to_string(), detail }
+            }
+            other => other,
+        })
     }
 
     fn expected(&self, pending: &PendingAuthnRequest, connection: &Connection) -> Expected {

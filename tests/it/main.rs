@@ -7,3 +7,4 @@ mod support;
 
 mod logout;
 mod oidc;
+mod saml;

@@ -373,13 +373,13 @@ impl UseCases {
         if ours && rejection == Rejection::StaleAuthentication && !pending.wanted.force_authn {
             // The IdP relied on an older session than `max_age` allows: ask for a fresh one.
             let changes = vec![Change::TakeAuthnRequest { id: pending.id.clone() }, record];
-            self.store().commit(now, changes).await.map_err(Failure::commit)?;
+            self.store().commit(now, changes).await.map_err(used_already)?;
             let wanted = Wanted { force_authn: true, ..pending.wanted };
             return self.send_authn_request(wanted, connection, now).await;
         }
         if ours && let Some(error) = oauth_error(&rejection) {
             let changes = vec![Change::TakeAuthnRequest { id: pending.id.clone() }, record];
-            self.store().commit(now, changes).await.map_err(Failure::commit)?;
+            self.store().commit(now, changes).await.map_err(used_already)?;
             let url = request.reply.error(&self.settings().issuer, &error);
             let name = transaction_name(&pending.id);
             return Ok(Reply::redirect(url).with(CookieChange::ClearTransaction { name }));

@@ -1,4 +1,5 @@
 mod acs_continue;
+mod status;
 
 use serde_json::json;
 

@@ -1,5 +1,12 @@
+mod acs;
 mod acs_continue;
+mod authn_request;
+mod idp_mix_up;
+mod metadata;
+mod replay;
+mod session_end;
 mod status;
+mod switched_user;
 
 use serde_json::json;
 

@@ -1,3 +1,14 @@
+mod authorize;
+mod choose_idp;
+mod client_auth;
+mod code;
+mod discovery;
+mod id_token;
 mod id_token_hint;
 mod max_age;
+mod pkce;
+mod prompt;
+mod redirect_uri;
 mod sign_in;
+mod token;
+mod userinfo;

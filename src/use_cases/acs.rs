@@ -1,5 +1,8 @@
 //! The assertion consumer (SAML Profiles 4.1.4): from an IdP's Response to a session and a code.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use crate::audit::{AuditEvent, AuditKind};
 use crate::change::{Change, PendingAuthnRequest, VerifiedSignIn, Wanted};
 use crate::clock::Timestamp;
@@ -61,7 +64,7 @@ impl UseCases {
         }
 
         // (3) Who wrote it, and is it meant for us, for this request, now?
-        let connection = self.view().await?.connection(&pending.idp, now).await?;
+        let connection = self.asked_idp(&pending, now).await?;
         let login = received
             .verify(&connection.metadata.signing_keys)
             .and_then(|signed| signed.accept(&self.expected(&pending, &connection), now));
@@ -108,17 +111,37 @@ impl UseCases {
                 "the sign-in was begun in another browser, or it does not keep our cookies",
             ));
         }
+        // It may have been disabled since the Response was verified.
+        self.asked_idp(&pending, read.now).await?;
         self.complete(pending, held, session, browser, Some(handle), read.now).await
     }
 
+    /// The IdP that was asked, if it may still answer.
+    async fn asked_idp(
+        &self,
+        pending: &PendingAuthnRequest,
+        now: Timestamp,
+    ) -> Result<Arc<Connection>, Failure> {
+        self.view().await?.connection(&pending.idp, now).await.map_err(|failure| match failure {
+            Failure::Connection { idp, detail } => {
+                Failure::Idp { code: "connection_unusable", idp: idp.to_string(), detail }
+            }
+            other => other,
+        })
+    }
+
     fn expected(&self, pending: &PendingAuthnRequest, connection: &Connection) -> Expected {
+        let skew = self.settings().clock_skew;
+        // A login that was demanded may bear the time of a slow clock. A session that the IdP had
+        // already is measured exactly: one that is too old becomes a demand.
+        let leeway = if pending.wanted.force_authn { Duration::ZERO } else { skew };
         Expected {
             idp: connection.metadata.entity_id.clone(),
             sp: self.settings().saml_entity_id.clone(),
             acs_url: self.settings().acs_url(),
             request_id: pending.id.clone(),
-            clock_skew: self.settings().clock_skew,
-            authn_not_before: pending.wanted.authn_not_before,
+            clock_skew: skew,
+            authn_not_before: pending.wanted.authn_not_before.map(|from| from.plus(leeway)),
         }
     }
 
@@ -345,7 +368,8 @@ impl UseCases {
             // The IdP relied on an older session than `max_age` allows: ask for a fresh one.
             let changes = vec![Change::TakeAuthnRequest { id: pending.id.clone() }, record];
             self.store().commit(now, changes).await.map_err(used)?;
-            let wanted = Wanted { force_authn: true, ..pending.wanted };
+            let wanted =
+                Wanted { force_authn: true, authn_not_before: Some(now), ..pending.wanted };
             return self.send_authn_request(wanted, connection, now).await;
         }
         if ours && let Some(error) = oauth_error(&rejection) {

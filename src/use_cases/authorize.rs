@@ -274,7 +274,7 @@ impl UseCases {
     ) -> Result<Reply, Failure> {
         let force_authn = stale || request.forces_login();
         let authn_not_before = match request.max_age {
-            _ if request.forces_login() => Some(now),
+            _ if force_authn => Some(now),
             Some(max_age) => Some(now.minus(Duration::from_secs(max_age.into()))),
             None => None,
         };

@@ -8,3 +8,4 @@ mod support;
 
 mod logout;
 mod oidc;
+mod saml;

@@ -1,2 +1,15 @@
+mod authorize;
+mod choose_idp;
+mod client_auth;
+mod code;
+mod discovery;
+mod id_token;
+mod id_token_hint;
+mod max_age;
+mod pkce;
+mod prompt;
+mod redirect_uri;
 mod same_browser;
 mod sign_in;
+mod token;
+mod userinfo;

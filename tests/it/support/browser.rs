@@ -207,6 +207,20 @@ impl Browser {
         self.jar.cookie(&parse(url), name, self.clock.now())
     }
 
+    /// The `Cookie` header that `url`'s own pages would send.
+    pub fn cookies_for(&self, url: &Url) -> String {
+        let own = Navigation::get(Some(url.clone())).context(url);
+        let cookies = self.jar.matching(url, own, self.clock.now());
+        let pairs = cookies.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value));
+        pairs.collect::<Vec<_>>().join("; ")
+    }
+
+    /// Somebody else got a cookie into this browser, as a `Set-Cookie` line of `url`.
+    pub fn plant(&mut self, url: &Url, line: &str) {
+        let own = Navigation::get(Some(url.clone())).context(url);
+        self.jar.receive(url, line, own, self.clock.now());
+    }
+
     /// Every request so far, oldest first.
     pub fn history(&self) -> &[Visit] {
         &self.history

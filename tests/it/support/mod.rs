@@ -2,11 +2,13 @@
 
 pub mod browser;
 pub mod cookies;
+pub mod forger;
 pub mod html;
 pub mod idp_key;
 pub mod jwt;
 pub mod postgres;
 pub mod pysaml2;
+pub mod query;
 pub mod rp;
 pub mod wire;
 pub mod world;

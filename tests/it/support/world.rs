@@ -58,6 +58,8 @@ pub struct Setting {
     /// `https://sloop.test` instead of `http://localhost:PORT`: cookies are `__Host-` and `Secure`,
     /// and the IdP is another site.
     pub https: bool,
+    /// Path of the issuer, such as `/t1`.
+    pub path: &'static str,
     pub idp: mock_idp::Options,
     /// Changes to the configuration.
     pub config: fn(&mut Config),
@@ -65,11 +67,16 @@ pub struct Setting {
 
 impl Setting {
     pub fn on(on: On) -> Self {
-        Self { on, https: false, idp: mock_idp::Options::default(), config: |_| {} }
+        Self { on, https: false, path: "", idp: mock_idp::Options::default(), config: |_| {} }
     }
 
     pub fn https(mut self) -> Self {
         self.https = true;
+        self
+    }
+
+    pub fn path(mut self, path: &'static str) -> Self {
+        self.path = path;
         self
     }
 
@@ -116,8 +123,8 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let issuer = match setting.https {
-            true => HTTPS_ISSUER.to_owned(),
-            false => format!("http://localhost:{}", address.port()),
+            true => format!("{HTTPS_ISSUER}{}", setting.path),
+            false => format!("http://localhost:{}{}", address.port(), setting.path),
         };
         let (mut config, database) = configure(setting.on, &issuer, folder.path()).await;
         (setting.config)(&mut config);
@@ -195,7 +202,7 @@ impl World {
         self.request("GET", path, &[], "").await
     }
 
-    /// One request without a browser, with these headers.
+    /// One request without a browser, with these headers. `path` is below the issuer.
     pub async fn request(
         &self,
         method: &str,
@@ -204,10 +211,11 @@ impl World {
         body: &str,
     ) -> wire::Response {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let issuer = Url::parse(&self.issuer).unwrap();
         let request = wire::Request {
             method: method.to_owned(),
-            target: path.to_owned(),
-            host: Url::parse(&self.issuer).unwrap().authority().to_owned(),
+            target: format!("{}{path}", issuer.path().trim_end_matches('/')),
+            host: issuer.authority().to_owned(),
             headers: headers.iter().map(owned).collect(),
             body: body.to_owned(),
         };

@@ -1,0 +1,35 @@
+mod acs;
+mod acs_continue;
+mod authn_request;
+mod idp_mix_up;
+mod metadata;
+mod replay;
+mod session_end;
+mod status;
+mod switched_user;
+
+use serde_json::json;
+
+use crate::support::browser::Browser;
+use crate::support::forger::{Asked, Forger};
+use crate::support::rp::{Attempt, RelyingParty};
+use crate::support::world::World;
+
+/// Connects an IdP whose key the test holds, as `forged`, and an app that knows no other.
+async fn forged(world: &World) -> (Forger, RelyingParty) {
+    let forger = match world.issuer.starts_with("https:") {
+        true => Forger::at("https://forger.test", &world.clock),
+        false => Forger::new(&world.clock),
+    };
+    let added = world.add_idp("forged", &forger.metadata(), "").await;
+    assert_eq!(added.status, 201, "{}", added.body);
+    let app = world.app_with("app-one", json!({"idps": ["forged"]})).await;
+    (forger, app)
+}
+
+/// Begins at the app and stops where the browser would go to the IdP.
+async fn ask(forger: &Forger, browser: &mut Browser, app: &RelyingParty) -> (Attempt, Asked) {
+    let attempt = app.begin(&[]).await;
+    let page = browser.get(attempt.url.as_str()).await;
+    (attempt, forger.asked(&page))
+}

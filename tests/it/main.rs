@@ -5,5 +5,6 @@
 
 mod support;
 
+mod architecture;
 mod logout;
 mod oidc;

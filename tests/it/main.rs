@@ -6,5 +6,6 @@
 mod support;
 
 mod architecture;
+mod interop;
 mod logout;
 mod oidc;

@@ -1,4 +1,8 @@
+use std::fmt::Display;
+use std::str::FromStr;
+
 use axum::Json;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -30,8 +34,8 @@ pub(super) struct Upload {
 pub(super) async fn save(
     _: Admin,
     State(app): State<App>,
-    upload: Result<Query<Upload>, axum::extract::rejection::QueryRejection>,
-    metadata: Bytes,
+    upload: Result<Query<Upload>, QueryRejection>,
+    metadata: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let Query(upload) =
         upload.map_err(|error| Problem::wrong("invalid_query", error.body_text()))?;
@@ -41,7 +45,7 @@ pub(super) async fn save(
         .map_err(|error| Problem::wrong("invalid_id", format!("id {:?}: {error}", upload.id)))?;
     let exists = app.use_cases().has_idp(&id).await?;
     let settings = settings(upload)?;
-    let metadata = metadata.to_vec();
+    let metadata = metadata?.to_vec();
     let report =
         app.use_cases().save_idp(SaveIdp { id, settings, metadata, source: Source::Admin }).await?;
     let status = if exists { StatusCode::OK } else { StatusCode::CREATED };
@@ -72,21 +76,25 @@ pub(super) async fn show(
 }
 
 fn settings(upload: Upload) -> Result<IdpSettings, Problem> {
-    let wrong =
-        |error: &dyn std::fmt::Display| Problem::wrong("invalid_setting", error.to_string());
     let mut settings = IdpSettings::default();
     if let Some(text) = upload.entity_id {
-        settings.entity_id = Some(text.parse().map_err(|error| wrong(&error))?);
+        settings.entity_id = Some(parse("entity_id", &text)?);
     }
     if let Some(text) = upload.subject {
-        settings.subject = text.parse().map_err(|error| wrong(&error))?;
+        settings.subject = parse("subject", &text)?;
     }
     if let Some(text) = upload.fallback {
-        settings.fallback = text.parse().map_err(|error| wrong(&error))?;
+        settings.fallback = parse("fallback", &text)?;
     }
     let domains = upload.domains.unwrap_or_default();
     for domain in domains.split(',').map(str::trim).filter(|domain| !domain.is_empty()) {
-        settings.domains.push(domain.parse().map_err(|error| wrong(&error))?);
+        settings.domains.push(parse("domains", domain)?);
     }
     Ok(settings)
+}
+
+/// A setting of the query; what is wrong with it is told with its name and value.
+fn parse<T: FromStr<Err: Display>>(key: &str, text: &str) -> Result<T, Problem> {
+    text.parse()
+        .map_err(|error| Problem::wrong("invalid_setting", format!("{key} {text:?}: {error}")))
 }

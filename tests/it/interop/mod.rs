@@ -38,7 +38,7 @@ fn asks_who_is_there(page: &Page, idp: &Pysaml2) -> bool {
 }
 
 /// The only entry of a list.
-fn only<'e>(entries: Vec<&'e Entry>) -> &'e Entry {
+fn only(entries: Vec<&Entry>) -> &Entry {
     match entries.as_slice() {
         [one] => one,
         other => panic!("not exactly one: {other:#?}"),

@@ -40,6 +40,7 @@ pub async fn sync(config: &Config, use_cases: &UseCases) -> Vec<DeclaredError> {
     }
     match idp_files(config) {
         Ok(files) => {
+            errors.extend(misnamed(config));
             for (id, (path, settings)) in &files {
                 errors.extend(sync_idp(id, path, settings, use_cases).await.err());
             }
@@ -157,13 +158,29 @@ fn idp_files(config: &Config) -> Result<BTreeMap<IdpId, (PathBuf, IdpSettings)>,
     };
     for entry in entries.flatten() {
         let path = entry.path();
-        let is_xml = path.extension().is_some_and(|extension| extension == "xml");
         let name = path.file_stem().and_then(|name| name.to_str());
-        if let (true, Some(Ok(id))) = (is_xml && path.is_file(), name.map(str::parse)) {
+        if let (true, Some(Ok(id))) = (is_metadata(&path), name.map(str::parse)) {
             files.entry(id).or_insert((path, IdpSettings::default()));
         }
     }
     Ok(files)
+}
+
+/// Metadata files whose name is no id: they would be left out in silence.
+fn misnamed(config: &Config) -> Vec<DeclaredError> {
+    let entries = std::fs::read_dir(&config.metadata_dir).into_iter().flatten().flatten();
+    let files = entries.map(|entry| entry.path()).filter(|path| is_metadata(path));
+    let named = |path: &Path| path.file_stem()?.to_str()?.parse::<IdpId>().ok();
+    let wrong = files.filter(|path| named(path).is_none());
+    let error = |path: PathBuf| DeclaredError::File {
+        path,
+        reason: "its name is no id of an IdP; rename it to something like corp.xml".to_owned(),
+    };
+    wrong.map(error).collect()
+}
+
+fn is_metadata(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "xml") && path.is_file()
 }
 
 /// Name, size and time of every metadata file.

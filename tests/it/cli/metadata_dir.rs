@@ -46,9 +46,12 @@ async fn a_bad_file_is_named_and_stops_nobody_else() {
     place.write("metadata/broken.xml", "<a>\n</b>");
     place.write("metadata/good.xml", &metadata_of("https://good.example"));
     place.write("metadata/README", "not metadata");
+    place.write("metadata/our idp.xml", &metadata_of("https://third.example"));
     let serving = place.serve().await;
 
-    let line = serving.says("ERROR").await;
+    let line = serving.says("metadata/our idp.xml").await;
+    assert!(line.contains("ERROR") && line.contains("rename"), "{line}");
+    let line = serving.says("metadata/broken.xml").await;
     assert!(line.contains("metadata/broken.xml") && line.contains("line 2"), "{line}");
     let list = place.json(&["idp", "list", "--json"]);
     assert_eq!(list.as_array().map(Vec::len), Some(1));

@@ -38,17 +38,22 @@ pub async fn sync(config: &Config, use_cases: &UseCases) -> Vec<DeclaredError> {
     for declared in &config.clients {
         errors.extend(sync_client(declared, use_cases).await.err());
     }
-    match idp_files(config) {
-        Ok(files) => {
-            // First what is gone: a file that was renamed brings the same entity ID back.
-            errors.extend(disable_vanished(&files, use_cases).await.err());
-            for (id, (path, settings)) in &files {
-                errors.extend(sync_idp(id, path, settings, use_cases).await.err());
-            }
-        }
-        Err(error) => errors.push(error),
+    let found = idp_files(config);
+    errors.extend(found.errors);
+    // First what is gone: a file that was renamed brings the same entity ID back. A folder that
+    // cannot be read says nothing about what is gone.
+    if found.readable {
+        errors.extend(disable_vanished(&found.files, use_cases).await.err());
+    }
+    for (id, (path, settings)) in &found.files {
+        errors.extend(sync_idp(id, path, settings, use_cases).await.err());
     }
     errors
+}
+
+/// Whether files declare any client or IdP.
+pub fn is_anything(config: &Config) -> bool {
+    !config.clients.is_empty() || !idp_files(config).files.is_empty()
 }
 
 /// Syncs again whenever a metadata file appears, changes or vanishes.
@@ -143,53 +148,65 @@ async fn disable_vanished(
     Ok(())
 }
 
+/// What the files say.
+struct IdpFiles {
+    files: BTreeMap<IdpId, (PathBuf, IdpSettings)>,
+    /// Whether all of them could be looked for.
+    readable: bool,
+    errors: Vec<DeclaredError>,
+}
+
 /// Every declared metadata file by its IdP: `[[identity_providers]]`, and each `NAME.xml` of the
 /// folder.
-fn idp_files(config: &Config) -> Result<BTreeMap<IdpId, (PathBuf, IdpSettings)>, DeclaredError> {
-    let mut files: BTreeMap<IdpId, (PathBuf, IdpSettings)> = BTreeMap::new();
+fn idp_files(config: &Config) -> IdpFiles {
+    let mut found = IdpFiles { files: BTreeMap::new(), readable: true, errors: Vec::new() };
+    let refuse =
+        |path: &Path, reason: String| DeclaredError::File { path: path.to_owned(), reason };
     for declared in &config.identity_providers {
+        let path = &declared.metadata;
         // One whose file is gone counts as gone itself.
-        if declared.metadata.exists() {
-            let file = (declared.metadata.clone(), declared.settings.clone());
-            files.insert(declared.id.clone(), file);
+        if path.exists() {
+            let file = (path.clone(), declared.settings.clone());
+            found.files.insert(declared.id.clone(), file);
         } else {
-            let path = declared.metadata.display();
-            tracing::error!(idp.id = %declared.id, "its metadata file {path} is not there");
+            found.errors.push(refuse(path, format!("IdP {}: the file is not there", declared.id)));
         }
     }
     let folder = &config.metadata_dir;
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(files),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return found,
         Err(error) => {
-            let (path, reason) = (folder.clone(), error.to_string());
-            return Err(DeclaredError::File { path, reason });
+            found.readable = false;
+            found.errors.push(refuse(folder, error.to_string()));
+            return found;
         }
     };
     for entry in entries.flatten() {
         let path = entry.path();
         let is_xml = path.extension().is_some_and(|extension| extension == "xml");
-        let name = path.file_stem().and_then(|name| name.to_str());
         if !is_xml || !path.is_file() {
             continue;
         }
-        match name.map(str::parse) {
+        match path.file_stem().and_then(|name| name.to_str()).map(str::parse) {
             Some(Ok(id)) => {
-                files.entry(id).or_insert((path, IdpSettings::default()));
+                found.files.entry(id).or_insert((path, IdpSettings::default()));
             }
-            _ => tracing::error!("{}: its name cannot be the id of an IdP", path.display()),
+            _ => {
+                let reason = "its name cannot be the id of an IdP: 1 to 128 of A-Z a-z 0-9 - . _ ~";
+                found.errors.push(refuse(&path, reason.to_owned()));
+            }
         }
     }
-    Ok(files)
+    found
 }
 
 /// Name, size and time of every metadata file.
 fn fingerprint(config: &Config) -> Vec<(PathBuf, u64, Option<std::time::SystemTime>)> {
-    let files = idp_files(config).unwrap_or_default();
     let describe = |path: PathBuf| {
         let metadata = std::fs::metadata(&path).ok();
         let size = metadata.as_ref().map_or(0, std::fs::Metadata::len);
         (path, size, metadata.and_then(|found| found.modified().ok()))
     };
-    files.into_values().map(|(path, _)| describe(path)).collect()
+    idp_files(config).files.into_values().map(|(path, _)| describe(path)).collect()
 }

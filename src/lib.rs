@@ -1,8 +1,8 @@
 //! Sloop signs people of OpenID Connect apps in through SAML identity providers, and signs them
 //! out of everything again.
 //!
-//! `docs/architecture.md` is the map. Imports go down only, and `tests/it/architecture.rs` checks
-//! it: the list below is in that order, the lowest first.
+//! `docs/architecture.md` is the map. Imports go down only: the groups below are the layers, the
+//! lowest first, and `tests/it/architecture.rs` reads them here and checks it.
 
 // base
 pub mod clock;
@@ -11,11 +11,13 @@ pub mod paths;
 pub mod rng;
 pub mod secret;
 
-// protocol
+// formats and keys
 pub mod keys;
+pub mod xml;
+
+// protocol
 pub mod oidc;
 pub mod saml;
-pub mod xml;
 
 // domain
 pub mod audit;
@@ -34,15 +36,17 @@ pub mod use_cases;
 
 // edges in
 pub mod http;
+pub mod lifecycle;
+pub mod telemetry;
 pub mod worker;
 
 // outermost
 pub mod config;
 pub mod declared;
-pub mod lifecycle;
-pub mod mock_idp;
 pub mod server;
-pub mod telemetry;
+
+// for tests and the demo; the service cannot reach it
+pub mod mock_idp;
 
 pub mod demo;
 

@@ -149,7 +149,7 @@ async fn declare(config: &Config, use_cases: &UseCases, shutdown: &Shutdown) {
         }
         let watching = declared::watch(config.clone(), use_cases.clone(), shutdown.clone());
         tokio::spawn(watching);
-    } else if !config.clients.is_empty() || !config.identity_providers.is_empty() {
+    } else if declared::is_anything(config) {
         tracing::warn!(
             "on PostgreSQL the clients and IdPs that files declare are written by \
              `sloop config apply`, not by `sloop serve`"

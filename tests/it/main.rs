@@ -6,6 +6,10 @@
 mod conformance;
 mod support;
 
+mod api;
+mod architecture;
+mod cli;
+mod interop;
 mod logout;
 mod oidc;
 mod saml;

@@ -1,4 +1,5 @@
 use axum::Json;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -17,9 +18,9 @@ use crate::use_cases::Existing;
 pub(super) async fn create(
     _: Admin,
     State(app): State<App>,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let settings: ClientSettings = serde_json::from_slice(&body)
+    let settings: ClientSettings = serde_json::from_slice(&body?)
         .map_err(|error| Problem::wrong("invalid_json", error.to_string()))?;
     let saved =
         app.use_cases().save_client(settings, None, Source::Admin, Existing::Refuse).await?;

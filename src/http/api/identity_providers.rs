@@ -1,4 +1,5 @@
 use axum::Json;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -41,8 +42,8 @@ pub(super) struct Upload {
 pub(super) async fn save(
     _: Admin,
     State(app): State<App>,
-    upload: Result<Query<Upload>, axum::extract::rejection::QueryRejection>,
-    metadata: Bytes,
+    upload: Result<Query<Upload>, QueryRejection>,
+    metadata: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let Query(upload) =
         upload.map_err(|error| Problem::wrong("invalid_query", error.body_text()))?;
@@ -53,7 +54,7 @@ pub(super) async fn save(
     let existing = app.use_cases().idp_settings(&id).await?;
     let exists = existing.is_some();
     let settings = change(upload)?.apply(existing.unwrap_or_default());
-    let metadata = metadata.to_vec();
+    let metadata = metadata?.to_vec();
     let report =
         app.use_cases().save_idp(SaveIdp { id, settings, metadata, source: Source::Admin }).await?;
     let status = if exists { StatusCode::OK } else { StatusCode::CREATED };

@@ -1,4 +1,5 @@
 use axum::Json;
+use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -63,6 +64,24 @@ impl Problem {
 
     pub(super) fn wrong(code: &'static str, detail: impl Into<String>) -> Self {
         Self::of(&Failure::Admin { code, detail: detail.into() })
+    }
+}
+
+/// The body did not arrive whole: it is longer than its route allows, or the connection broke.
+impl From<BytesRejection> for Problem {
+    fn from(rejection: BytesRejection) -> Self {
+        let status = rejection.status();
+        if status != StatusCode::PAYLOAD_TOO_LARGE {
+            return Self::wrong("unreadable_body", rejection.body_text());
+        }
+        Self {
+            kind: "about:blank",
+            title: "What was sent is too large",
+            status: status.as_u16(),
+            code: "too_large",
+            detail: rejection.body_text(),
+            hint: "Send only what is meant: of a federation's metadata, the one entity.",
+        }
     }
 }
 

@@ -129,6 +129,12 @@ impl RelyingParty {
         self
     }
 
+    /// Moves to another provider, or to where it listens now.
+    pub fn at(mut self, provider: Provider) -> Self {
+        self.provider = provider;
+        self
+    }
+
     pub fn address(&self) -> SocketAddr {
         self.address
     }

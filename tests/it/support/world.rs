@@ -19,6 +19,7 @@ use url::Url;
 
 use super::browser::{Browser, Page};
 use super::postgres::Database;
+use super::pysaml2::Pysaml2;
 use super::rp::{Attempt, Provider, RelyingParty, Tokens};
 use super::wire;
 
@@ -107,7 +108,7 @@ pub struct World {
     server: Option<Server>,
     admin: String,
     tasks: Vec<JoinHandle<()>>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     _database: Option<Database>,
 }
 
@@ -156,7 +157,7 @@ impl World {
             server: Some(server),
             admin,
             tasks: vec![serving],
-            _folder: folder,
+            folder,
             _database: database,
         };
         let metadata = world.get(paths::SAML_METADATA).await;
@@ -165,6 +166,11 @@ impl World {
         let added = world.add_idp("corp", &world.idp.metadata(), "").await;
         assert_eq!(added.status, 201, "{}", added.body);
         world
+    }
+
+    /// The folder with the SQLite database, named `sloop.db`.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     pub fn use_cases(&self) -> &UseCases {
@@ -234,6 +240,13 @@ impl World {
     pub async fn add_idp(&self, id: &str, metadata: &str, settings: &str) -> wire::Response {
         let path = format!("{}?id={id}{settings}", paths::API_IDENTITY_PROVIDERS);
         self.api("POST", &path, "application/samlmetadata+xml", metadata).await
+    }
+
+    /// Makes the pysaml2 IdP the one that is known as `corp`, and us the one that it serves.
+    pub async fn connect(&self, idp: &Pysaml2) {
+        idp.trust(&self.get(paths::SAML_METADATA).await.body);
+        let added = self.add_idp("corp", &idp.metadata().await, "").await;
+        assert_eq!(added.status, 200, "{}", added.body);
     }
 
     pub async fn add_client(&self, settings: Value) -> wire::Response {

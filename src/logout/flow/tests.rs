@@ -1,0 +1,243 @@
+use std::time::Duration;
+
+use super::*;
+use crate::connection::BrowserBinding;
+use crate::id::{BrowserSessionId, LogoutId};
+use crate::logout::{LogoutDocument, Outcome, Reason};
+use crate::oidc::{LogoutScope, Subject};
+use crate::rng::Rng;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_seconds(1_000 + second)
+}
+
+fn app() -> (Party, LegState) {
+    let due = LegState::Due { attempts: 0, next_try: at(30), last_error: None };
+    (Party::App { client: "app".parse().unwrap() }, due)
+}
+
+fn idp(rung: Rung) -> (Party, LegState) {
+    (Party::Idp { idp: "corp".parse().unwrap(), rung }, LegState::Planned)
+}
+
+fn slo() -> Rung {
+    Rung::SingleLogout {
+        binding: BrowserBinding::Redirect,
+        location: "https://idp.example/slo".into(),
+    }
+}
+
+fn login_url() -> Rung {
+    Rung::LoginUrl { binding: BrowserBinding::Redirect, location: "https://idp.example/sso".into() }
+}
+
+fn logout(legs: Vec<(Party, LegState)>) -> Logout {
+    let rng = Rng::system();
+    let leg = |(position, (party, state))| Leg {
+        id: LegId::new(at(0), &rng),
+        position,
+        party,
+        state,
+        asked: None,
+        principal: None,
+    };
+    Logout {
+        id: LogoutId::new(at(0), &rng),
+        version: 1,
+        document: LogoutDocument {
+            reason: Reason::RpInitiated,
+            scope: LogoutScope::AllAppsAndIdp,
+            browser_session: BrowserSessionId::new(at(0), &rng),
+            sid: "sid".into(),
+            subject: Subject::stored("sub".into()),
+            initiator: None,
+            target: None,
+        },
+        created_at: at(0),
+        deadline: at(600),
+        answered_at: None,
+        settled_at: None,
+        legs: (0..).zip(legs).map(leg).collect(),
+    }
+}
+
+fn here() -> Event {
+    let relay_state = Rng::system().handle().hash();
+    let asked = Asked { request_id: Rng::system().saml_id(), relay_state };
+    Event::BrowserHere { asked, again: false }
+}
+
+fn here_again() -> Event {
+    match here() {
+        Event::BrowserHere { asked, .. } => Event::BrowserHere { asked, again: true },
+        other => other,
+    }
+}
+
+fn success(logout: &Logout, position: usize, proven: bool) -> Event {
+    let outcome = match proven {
+        true => LegOutcome::Confirmed,
+        false => LegOutcome::Unconfirmed,
+    };
+    let answer = Answer { outcome, proven, detail: String::new() };
+    Event::Answered { leg: logout.legs[position].id, answer }
+}
+
+fn outcomes(logout: &Logout) -> Vec<Option<LegOutcome>> {
+    logout.legs.iter().map(Leg::outcome).collect()
+}
+
+#[test]
+fn idps_are_asked_one_after_the_other_and_then_it_is_finished() {
+    let start = logout(vec![idp(slo()), idp(slo())]);
+    let first = start.on([here()], at(1));
+    assert_eq!(first.next, Next::AskIdp(first.logout.legs[0].id));
+    let again = first.logout.clone().on([here()], at(2));
+    assert_eq!(again.next, Next::Wait(first.logout.legs[0].id));
+    assert!(again.changes.is_empty());
+
+    let answer = success(&first.logout, 0, true);
+    let second = first.logout.on([answer, here()], at(3));
+    assert_eq!(second.next, Next::AskIdp(second.logout.legs[1].id));
+    let answer = success(&second.logout, 1, true);
+    let done = second.logout.on([answer], at(4));
+    assert_eq!(done.next, Next::Finish);
+    assert_eq!(done.logout.answered_at, Some(at(4)));
+    assert_eq!(done.logout.settled_at, Some(at(4)));
+    assert_eq!(done.logout.outcome(), Outcome::Complete);
+}
+
+#[test]
+fn a_question_whose_commit_went_unseen_is_asked_all_the_same() {
+    let question = here();
+    let unseen = logout(vec![idp(slo())]).on([question.clone()], at(1)).logout;
+    let again = unseen.clone().on([question], at(2));
+    assert_eq!(again.next, Next::AskIdp(unseen.legs[0].id));
+    assert!(again.changes.is_empty());
+    assert_eq!(unseen.clone().on([here()], at(2)).next, Next::Wait(unseen.legs[0].id));
+}
+
+#[test]
+fn an_answer_is_consumed_once() {
+    let asked = logout(vec![idp(slo())]).on([here()], at(1)).logout;
+    let answer = success(&asked, 0, true);
+    let done = asked.on([answer.clone()], at(2)).logout;
+    let repeated = done.clone().on([answer], at(3));
+    assert!(repeated.changes.is_empty());
+    assert_eq!(repeated.logout, done);
+    let refused = Answer { outcome: LegOutcome::Refused, proven: true, detail: "no".into() };
+    let other = Event::Answered { leg: done.legs[0].id, answer: refused };
+    assert_eq!(done.on([other], at(4)).logout.outcome(), Outcome::Complete);
+}
+
+#[test]
+fn an_unproven_answer_moves_the_browser_on_and_a_proven_one_upgrades_it() {
+    let asked = logout(vec![idp(slo())]).on([here()], at(1)).logout;
+    let unproven = success(&asked, 0, false);
+    let moved = asked.on([unproven.clone()], at(2));
+    assert_eq!(moved.next, Next::Finish);
+    assert_eq!(outcomes(&moved.logout), [Some(LegOutcome::Unconfirmed)]);
+    assert!(moved.logout.clone().on([unproven], at(3)).changes.is_empty());
+    let proven = success(&moved.logout, 0, true);
+    let upgraded = moved.logout.on([proven], at(4)).logout;
+    assert_eq!(outcomes(&upgraded), [Some(LegOutcome::Confirmed)]);
+    assert_eq!(upgraded.answered_at, Some(at(2)));
+}
+
+#[test]
+fn an_answer_before_its_question_counts_for_nothing() {
+    let start = logout(vec![idp(slo())]);
+    let early = success(&start, 0, true);
+    assert!(start.on([early], at(1)).changes.is_empty());
+}
+
+#[test]
+fn the_deadline_closes_what_is_open_and_says_what_is_known() {
+    let start = logout(vec![idp(slo()), idp(login_url()), idp(slo()), app()]);
+    let first = start.on([here()], at(1)).logout;
+    let late = first.on([Event::DeadlinePassed], at(600));
+    assert_eq!(
+        outcomes(&late.logout),
+        [Some(LegOutcome::NoAnswer), Some(LegOutcome::NotSent), Some(LegOutcome::NotSent), None]
+    );
+    assert_eq!(late.logout.answered_at, Some(at(600)));
+    assert_eq!(late.logout.settled_at, None);
+
+    let login = logout(vec![idp(login_url())]).on([here()], at(1)).logout;
+    let login = login.on([Event::DeadlinePassed], at(600)).logout;
+    assert_eq!(outcomes(&login), [Some(LegOutcome::Unconfirmed)]);
+}
+
+#[test]
+fn a_late_answer_after_the_deadline_still_tells_the_truth() {
+    let asked = logout(vec![idp(slo())]).on([here()], at(1)).logout;
+    let closed = asked.on([Event::DeadlinePassed], at(600)).logout;
+    let answer = success(&closed, 0, true);
+    let late = closed.on([answer], at(700)).logout;
+    assert_eq!(outcomes(&late), [Some(LegOutcome::Confirmed)]);
+}
+
+#[test]
+fn the_person_may_have_the_idp_asked_again_or_give_it_up() {
+    let asked = logout(vec![idp(slo()), idp(slo())]).on([here()], at(1)).logout;
+    let (first, second) = (asked.legs[0].id, asked.legs[1].id);
+    let again = asked.clone().on([here_again()], at(2));
+    assert_eq!(again.next, Next::AskIdp(first));
+    assert_eq!(again.logout, asked);
+    let gave_up = Event::GaveUp { leg: first };
+    let next = asked.on([gave_up.clone(), here()], at(3));
+    assert_eq!(next.next, Next::AskIdp(second));
+    // Pressed twice: the second press is not about the second IdP.
+    let twice = next.logout.on([gave_up], at(4)).logout;
+    assert_eq!(outcomes(&twice), [Some(LegOutcome::NoAnswer), None]);
+}
+
+#[test]
+fn a_url_rung_is_visited_and_proves_nothing() {
+    let rung = Rung::Url { location: "https://idp.example/bye".into() };
+    let sent = logout(vec![idp(rung)]).on([here()], at(1));
+    assert_eq!(sent.next, Next::AskIdp(sent.logout.legs[0].id));
+    assert_eq!(outcomes(&sent.logout), [Some(LegOutcome::Unconfirmed)]);
+    assert!(sent.logout.answered_at.is_some());
+}
+
+#[test]
+fn an_app_is_leased_tried_and_tried_again() {
+    let start = logout(vec![app()]);
+    let id = start.legs[0].id;
+    let early = start.clone().on([Event::Leased], at(29));
+    assert_eq!(early.next, Next::Tell(vec![]));
+    let leased = start.on([Event::Leased], at(30));
+    assert_eq!(leased.next, Next::Tell(vec![id]));
+    assert_eq!(leased.logout.clone().on([Event::Leased], at(89)).next, Next::Tell(vec![]));
+
+    let failed = Event::Tried { leg: id, attempt: Attempt::Failed("time-out".into()) };
+    let failed = leased.logout.on([failed], at(31)).logout;
+    assert_eq!(failed.legs[0].due_at(), Some(at(36)));
+    assert_eq!(failed.outcome(), Outcome::Partial);
+    let told = Event::Tried { leg: id, attempt: Attempt::Confirmed };
+    let told = failed.on([told], at(37)).logout;
+    assert_eq!(told.outcome(), Outcome::Complete);
+    assert_eq!(told.settled_at, Some(at(37)));
+}
+
+#[test]
+fn a_refusal_is_final_and_three_days_of_failure_are_a_dead_letter() {
+    let start = logout(vec![app(), app()]);
+    let (one, two) = (start.legs[0].id, start.legs[1].id);
+    let refused = Event::Tried { leg: one, attempt: Attempt::Refused("400".into()) };
+    let end = at(0).plus(retry::GIVE_UP_AFTER).plus(Duration::from_secs(1));
+    let failed = Event::Tried { leg: two, attempt: Attempt::Failed("refused".into()) };
+    let settled = start.on([refused], at(1)).logout.on([failed], end).logout;
+    assert_eq!(outcomes(&settled), [Some(LegOutcome::Refused), Some(LegOutcome::DeadLetter)]);
+    assert_eq!(settled.settled_at, Some(end));
+}
+
+#[test]
+fn every_commit_of_a_change_names_the_version_first() {
+    let start = logout(vec![idp(slo())]);
+    let decision = start.on([here()], at(1));
+    assert!(matches!(decision.changes[0], Change::AdvanceLogout { version: 1, .. }));
+    assert_eq!(decision.logout.version, 2);
+    assert_eq!(decision.changes.len(), 3);
+}

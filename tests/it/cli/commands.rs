@@ -1,0 +1,170 @@
+//! `sloop idp`, `client` and `admin`, beside a running service and without one.
+
+use serde_json::{Value, json};
+use sloop::mock_idp::{MockIdp, Options, Slo};
+
+use super::{Place, metadata_of};
+
+#[test]
+fn an_idp_is_checked_added_listed_and_shown() {
+    let place = Place::new("");
+    place.write("corp.xml", &metadata_of("https://corp.example"));
+    // A check of a file needs no database and makes none.
+    let checked = place.json(&["idp", "check", "corp.xml", "--json"]);
+    assert_eq!(checked["entity_id"], "https://corp.example/metadata");
+    assert!(!place.path("sloop.db").exists());
+
+    let said = place.done(&[
+        "idp",
+        "add",
+        "corp",
+        "--metadata",
+        "corp.xml",
+        "--domain",
+        "example.com",
+        "--domain",
+        "example.org",
+        "--fallback",
+        "local",
+        "--subject",
+        "attribute:uid",
+    ]);
+
+    assert!(said.contains("https://corp.example/metadata"), "{said}");
+    let shown = place.json(&["idp", "show", "corp", "--json"]);
+    assert_eq!(shown["settings"]["domains"], json!(["example.com", "example.org"]));
+    assert_eq!(shown["source"], "admin");
+    assert_eq!(place.json(&["idp", "check", "corp", "--json"]), shown);
+    assert_eq!(place.json(&["idp", "list", "--json"]), json!([shown]));
+    for arguments in [&["idp", "list"][..], &["idp", "show", "corp"], &["idp", "check", "corp"]] {
+        let text = place.done(arguments);
+        assert!(text.contains("https://corp.example/metadata"), "{arguments:?}: {text}");
+    }
+    // Again with the same id: new metadata.
+    place.write("corp.xml", &metadata_of("https://new.example"));
+    place.done(&["idp", "add", "corp", "--metadata", "corp.xml"]);
+    let shown = place.json(&["idp", "show", "corp", "--json"]);
+    assert_eq!(shown["entity_id"], "https://new.example/metadata");
+}
+
+#[test]
+fn a_check_says_what_logout_will_do_and_what_to_mend() {
+    let place = Place::new("");
+    let options = Options { slo: Slo::None, ..Options::default() };
+    let clock = sloop::clock::Clock::system();
+    let rng = sloop::rng::Rng::system();
+    let idp = MockIdp::new("https://bare.example", options, clock, rng).unwrap();
+    place.write("bare.xml", &idp.metadata());
+    let text = place.done(&["idp", "check", "bare.xml"]);
+    assert!(text.contains("single logout  none"), "{text}");
+    assert!(text.contains("login URL https://bare.example/sso"), "{text}");
+    assert!(text.contains("advice"), "{text}");
+}
+
+#[test]
+fn what_is_wrong_with_an_idp_is_named() {
+    let place = Place::new("");
+    place.write("broken.xml", "<a>\n<b>\n</a>");
+    place.write("corp.xml", &metadata_of("https://corp.example"));
+    place.done(&["idp", "add", "corp", "--metadata", "corp.xml"]);
+    for (arguments, says) in [
+        (&["idp", "add", "x", "--metadata", "broken.xml"][..], "line 3"),
+        (&["idp", "check", "broken.xml"], "broken.xml: "),
+        (&["idp", "add", "x", "--metadata", "none.xml"], "none.xml"),
+        (&["idp", "add", "x", "--metadata", "corp.xml"], "https://corp.example/metadata"),
+        (&["idp", "show", "x"], "x is not known"),
+        (&["idp", "check", "x"], "x is not known"),
+        (&["idp", "check", "no such/file.xml"], "no such/file.xml"),
+        (
+            &["idp", "add", "x", "--metadata", "corp.xml", "--entity-id", "https://no.example"],
+            "https://no.example",
+        ),
+    ] {
+        let said = place.fails(1, arguments);
+        assert!(said.contains(says), "{arguments:?}: {said}");
+    }
+    assert_eq!(place.json(&["idp", "list", "--json"]).as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_client_is_added_listed_and_shown_and_its_secret_only_once() {
+    let place = Place::new("");
+    let said = place.run(&[
+        "client",
+        "add",
+        "wiki",
+        "--redirect-uri",
+        "https://wiki.example/callback",
+        "--post-logout-redirect-uri",
+        "https://wiki.example/bye",
+        "--scope",
+        "all_apps",
+    ]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let secret = said.out.lines().find_map(|line| line.strip_prefix("client_secret ")).unwrap();
+    assert!(secret.len() >= 32 && said.err.contains("not shown again"), "{}", said.err);
+
+    let shown = place.json(&["client", "show", "wiki"]);
+    assert_eq!(shown["redirect_uris"], json!(["https://wiki.example/callback"]));
+    assert_eq!(shown["scope"], "all_apps");
+    let list = place.json(&["client", "list", "--json"]);
+    assert_eq!(list, json!([shown]));
+    for text in [shown.to_string(), place.done(&["client", "list"])] {
+        assert!(text.contains("wiki") && !text.contains(secret), "{text}");
+    }
+
+    let twice = place.fails(1, &["client", "add", "wiki", "--redirect-uri", "https://a.example/"]);
+    assert!(twice.contains("wiki") && twice.contains("already"), "{twice}");
+    let wrong = place.fails(1, &["client", "add", "blog", "--redirect-uri", "http://a.example/"]);
+    assert!(wrong.contains("redirect_uris") && wrong.contains("http://a.example/"), "{wrong}");
+    assert!(place.fails(1, &["client", "show", "blog"]).contains("blog is not known"));
+    assert_eq!(place.json(&["client", "list", "--json"]), json!([shown]));
+}
+
+#[test]
+fn a_secret_is_imported_from_stdin_if_it_is_long_enough() {
+    let place = Place::new("");
+    let add = |id: &'static str| {
+        ["client", "add", id, "--redirect-uri", "https://a.example/", "--secret-stdin"]
+    };
+    let short = place.run_with_stdin(&add("wiki"), "too-short\n");
+    assert_eq!(short.code, Some(1));
+    assert!(
+        short.err.contains("32 characters") && !short.err.contains("too-short"),
+        "{}",
+        short.err
+    );
+    let said = place.run_with_stdin(&add("wiki"), &format!("{}\n", "s".repeat(32)));
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(!said.out.contains("ssss"), "{}", said.out);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_work_beside_a_running_service_and_it_sees_what_they_did() {
+    let place = Place::new("");
+    let serving = place.serve().await;
+    let token = place.done(&["admin", "token", "--name", "script"]);
+    let bearer = format!("Bearer {}", token.trim_end());
+    let api = async |path: &str| -> Value {
+        let answer = serving.get(path, &[("authorization", &bearer)]).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()
+    };
+    assert_eq!(api("/api/v1/clients").await["items"], json!([]));
+
+    place.write("corp.xml", &metadata_of("https://corp.example"));
+    place.done(&["idp", "add", "corp", "--metadata", "corp.xml"]);
+    place.done(&["client", "add", "wiki", "--redirect-uri", "https://wiki.example/callback"]);
+
+    assert_eq!(api("/api/v1/clients/wiki").await["id"], "wiki");
+    assert_eq!(api("/api/v1/identity-providers/corp").await["disabled"], false);
+    // Not only the lists: requests use them at once.
+    let authorize = "/connect/authorize?response_type=code&client_id=wiki&scope=openid&state=s\
+                     &redirect_uri=https://wiki.example/callback\
+                     &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM\
+                     &code_challenge_method=S256";
+    let sent = serving.get(authorize, &[]).await;
+    let location = sent.header("location").unwrap_or_else(|| panic!("{}", sent.body));
+    assert!(location.starts_with("https://corp.example/sso?SAMLRequest="), "{location}");
+    assert_eq!(serving.get("/api/v1/clients", &[]).await.status, 401);
+}

@@ -1,0 +1,124 @@
+//! The `metadata/` folder of a running service: what appears, changes and vanishes there counts.
+
+use serde_json::{Value, json};
+use sloop::mock_idp::{Entry, Options};
+
+use super::{ISSUER, Place, SECRET, app, declared, eventually, idp, metadata_of, open};
+
+/// Waits until `sloop idp show ID --json` says so.
+async fn becomes(place: &Place, id: &str, key: &str, value: Value) -> Value {
+    let told = eventually(async || {
+        let said = place.run(&["idp", "show", id, "--json"]);
+        let report: Value = serde_json::from_str(&said.out).ok()?;
+        (report[key] == value).then_some(report)
+    });
+    told.await.unwrap_or_else(|| {
+        panic!("{id}: {key} never was {value}: {}", place.run(&["idp", "show", id]).out)
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_appears_changes_or_vanishes_is_noticed() {
+    let place = Place::new("");
+    let serving = place.serve().await;
+    assert_eq!(place.json(&["idp", "list", "--json"]), json!([]));
+
+    place.write("metadata/corp.xml", &metadata_of("https://one.example"));
+    becomes(&place, "corp", "entity_id", json!("https://one.example/metadata")).await;
+
+    place.write("metadata/corp.xml", &metadata_of("https://second.example"));
+    becomes(&place, "corp", "entity_id", json!("https://second.example/metadata")).await;
+
+    std::fs::remove_file(place.path("metadata/corp.xml")).unwrap();
+    let gone = becomes(&place, "corp", "disabled", json!(true)).await;
+    // Disabled, not deleted.
+    assert_eq!(gone["entity_id"], "https://second.example/metadata");
+    assert!(place.done(&["idp", "list"]).contains("disabled"));
+
+    place.write("metadata/corp.xml", &metadata_of("https://second.example"));
+    becomes(&place, "corp", "disabled", json!(false)).await;
+    assert_eq!(serving.get("/readyz", &[]).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_file_is_named_and_stops_nobody_else() {
+    let place = Place::new("");
+    place.write("metadata/broken.xml", "<a>\n</b>");
+    place.write("metadata/good.xml", &metadata_of("https://good.example"));
+    place.write("metadata/README", "not metadata");
+    place.write("metadata/our idp.xml", &metadata_of("https://third.example"));
+    let serving = place.serve().await;
+
+    let line = serving.says("metadata/our idp.xml").await;
+    assert!(line.contains("ERROR") && line.contains("rename"), "{line}");
+    let line = serving.says("metadata/broken.xml").await;
+    assert!(line.contains("metadata/broken.xml") && line.contains("line 2"), "{line}");
+    let list = place.json(&["idp", "list", "--json"]);
+    assert_eq!(list.as_array().map(Vec::len), Some(1));
+    assert_eq!(list[0]["id"], "good");
+
+    // A good file that becomes a bad one keeps what was understood last.
+    place.write("metadata/good.xml", "<oops/>");
+    serving.says("metadata/good.xml").await;
+    let report = place.json(&["idp", "show", "good", "--json"]);
+    assert_eq!(report["entity_id"], "https://good.example/metadata");
+    assert_eq!(report["disabled"], false);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_added_by_hand_is_not_the_folders_to_disable() {
+    let place = Place::new("");
+    place.write("other.xml", &metadata_of("https://other.example"));
+    place.done(&["idp", "add", "other", "--metadata", "other.xml"]);
+    let _serving = place.serve().await;
+    place.write("metadata/corp.xml", &metadata_of("https://corp.example"));
+    becomes(&place, "corp", "disabled", json!(false)).await;
+    std::fs::remove_file(place.path("metadata/corp.xml")).unwrap();
+    becomes(&place, "corp", "disabled", json!(true)).await;
+    assert_eq!(place.json(&["idp", "show", "other", "--json"])["disabled"], false);
+}
+
+/// Who vanished from the metadata is not trusted any more: nobody gets in, open sessions end here,
+/// and nothing is sent there. The outcome says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_vanished_idp_lets_nobody_in_and_is_not_asked_at_logout() {
+    let (idp, app) = tokio::join!(idp(Options::default()), app("wiki"));
+    let place = Place::new(&declared(&app));
+    place.write("secret", SECRET);
+    place.write("metadata/corp.xml", &idp.metadata());
+    let serving = place.serve().await;
+    let app = app.at(serving.provider());
+    idp.trust(&serving.get("/saml/metadata", &[]).await.body).unwrap();
+    let mut browser = serving.browser();
+    let (attempt, page) = open(&mut browser, &app, "ada").await;
+    let tokens = app.finish(&attempt, &page.url).await.unwrap();
+
+    std::fs::remove_file(place.path("metadata/corp.xml")).unwrap();
+    becomes(&place, "corp", "disabled", json!(true)).await;
+
+    let mut stranger = serving.browser();
+    let (attempt, page) = open(&mut stranger, &app, "eve").await;
+    assert!(app.finish(&attempt, &page.url).await.is_err(), "{}", page.summary());
+    assert_eq!(idp.sessions().len(), 1);
+    let url = app.logout_url(&[("id_token_hint", &tokens.id_token)]).await;
+    let end = browser.open(url.as_str()).await;
+    assert!(end.url.as_str().starts_with(ISSUER), "{}", end.summary());
+    assert_eq!(idp.sessions().len(), 1, "it was not asked");
+    let asked = |entry: &Entry| matches!(entry, Entry::LogoutRequest { .. });
+    assert!(!idp.journal().iter().any(asked), "{:?}", idp.journal());
+    // Here it is over, the app was told, and nobody claims more.
+    assert_eq!(app.userinfo(&tokens.access_token).await.status, 401);
+    assert_eq!(app.logouts().await.unwrap().len(), 1);
+    let list = place.json(&["logout", "list", "--json"]);
+    assert_eq!(list[0]["outcome"], "partial", "{list}");
+    let story = place.json(&["logout", "show", list[0]["id"].as_str().unwrap(), "--json"]);
+    let outcomes: Vec<_> =
+        story["legs"].as_array().unwrap().iter().map(|leg| &leg["outcome"]).collect();
+    assert_eq!(outcomes, ["confirmed", "not_possible"], "{story}");
+
+    // The file comes back, and so does the way in.
+    place.write("metadata/corp.xml", &idp.metadata());
+    becomes(&place, "corp", "disabled", json!(false)).await;
+    let (attempt, page) = open(&mut browser, &app, "ada").await;
+    assert!(app.finish(&attempt, &page.url).await.is_ok(), "{}", page.summary());
+}

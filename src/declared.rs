@@ -193,7 +193,8 @@ fn idp_files(config: &Config) -> IdpFiles {
                 found.files.entry(id).or_insert((path, IdpSettings::default()));
             }
             _ => {
-                let reason = "its name cannot be the id of an IdP: 1 to 128 of A-Z a-z 0-9 - . _ ~";
+                let reason = "its name cannot be the id of an IdP; rename it to 1 to 128 characters \
+                              of A-Z a-z 0-9 - . _ ~";
                 found.errors.push(refuse(&path, reason.to_owned()));
             }
         }

@@ -117,9 +117,10 @@ async fn queries(on: On) {
         ("", "invalid_query", "id"),
         ("?id=other&falback=local", "invalid_query", "falback"),
         ("?id=a%20b", "invalid_id", "a b"),
-        ("?id=other&fallback=never", "invalid_setting", "fallback \"never\""),
-        ("?id=other&fallback=url:javascript:alert(1)", "invalid_setting", "javascript"),
-        ("?id=other&subject=mail", "invalid_setting", "subject \"mail\""),
+        ("?id=other&fallback=never", "invalid_query", "fallback \"never\""),
+        ("?id=other&fallback=url:javascript:alert(1)", "invalid_query", "javascript"),
+        ("?id=other&subject=mail", "invalid_query", "subject: "),
+        ("?id=other&slo_binding=soap", "invalid_query", "slo_binding: "),
         ("?id=other&domains=no%20domain", "invalid_setting", "no domain"),
     ] {
         let path = format!("{API_IDENTITY_PROVIDERS}{query}");

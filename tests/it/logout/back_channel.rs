@@ -81,6 +81,31 @@ async fn retried(on: On) {
     }
 }
 
+both!(while_a_try_is_on_its_way_nobody_else_tries, leased);
+async fn leased(on: On) {
+    let world = hasty(on).await;
+    let app = world.app("app-one").await;
+    app.answer_back_channel_with(Answer::Status(500));
+    let mut ada = signed_in(&world, &app, "ada").await;
+    let hint = ada.hint().to_owned();
+    world.sign_out(&mut ada.browser, &app, &hint).await;
+    eventually("the first try", async || said(&world, &app).await.starts_with("told 1 ")).await;
+    app.answer_back_channel_with(Answer::Hang);
+    world.clock.advance(Duration::from_secs(6));
+    eventually("the second try", async || app.received_logout_tokens().len() == 2).await;
+    for _ in 0..3 {
+        let work = world.use_cases().work_due();
+        let _ = tokio::time::timeout(Duration::from_millis(300), work).await;
+        assert_eq!(app.received_logout_tokens().len(), 2, "the leg is leased");
+    }
+    // A worker that died keeps nothing for ever.
+    world.clock.advance(Duration::from_secs(61));
+    app.answer_back_channel_with(Answer::Status(200));
+    world.work().await;
+    assert_eq!(world.settled().await.outcome.as_str(), "complete");
+    assert_eq!(app.received_logout_tokens().len(), 3);
+}
+
 both!(every_try_has_a_token_of_its_own, fresh_tokens);
 async fn fresh_tokens(on: On) {
     let world = World::on(on).await;

@@ -91,8 +91,8 @@ impl UseCases {
         }
     }
 
-    /// Whose session it is, and whether the person must be asked (design of the page: the question
-    /// is kept under a handle, and its page is a GET of ours).
+    /// Whose session it is, and whether the person must be asked. `stored` says that the question is
+    /// kept under its handle already.
     pub(super) async fn decide(
         &self,
         question: LogoutQuestion,

@@ -28,8 +28,8 @@ impl UseCases {
         if let Some(found) = read.found {
             return self.go_on(found.logout, Some(handle), Vec::new(), false, read.now).await;
         }
-        let read = self.store().logout_question(handle.hash(), browser.session_hash()).await?;
-        let (Some(question), _) = read.found else { return Err(unknown_page()) };
+        let question = self.store().logout_question(handle.hash()).await?;
+        let question = question.ok_or_else(unknown_page)?;
         if !question.asked {
             return self.decide(question, handle, browser, true).await;
         }
@@ -73,13 +73,15 @@ impl UseCases {
             return Err(Failure::browser("csrf", "the form was not shown to this browser"));
         }
         for _ in 0..TRIES {
-            let read = self.store().logout_question(handle.hash(), browser.session_hash()).await?;
-            let Some(question) = read.found.0 else {
-                return self.resume(handle, Vec::new(), true).await;
-            };
-            let reply = match answer {
-                PageAnswer::StaySignedIn => self.keep(handle).await?,
-                _ => self.confirmed(question, handle, browser).await?,
+            let question = self.store().logout_question(handle.hash()).await?;
+            let reply = match (question, answer) {
+                (Some(_), PageAnswer::StaySignedIn) => self.keep(handle).await?,
+                (Some(question), _) => self.confirmed(question, handle, browser).await?,
+                // Pressed twice: it was kept the first time.
+                (None, PageAnswer::StaySignedIn) if !self.has_begun(handle).await? => {
+                    Some(Reply::page(Page::KeptSignedIn))
+                }
+                (None, _) => Some(self.resume(handle, Vec::new(), true).await?),
             };
             if let Some(reply) = reply {
                 return Ok(reply);

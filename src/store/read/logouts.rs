@@ -1,10 +1,9 @@
-use super::{At, SessionKey, parse_json, query, table};
+use super::{At, parse_json, query, table};
 use crate::change::LogoutQuestion;
 use crate::clock::Timestamp;
 use crate::id::{LegId, LogoutId};
 use crate::logout::{Asked, Leg, Logout, LogoutDocument, Outcome, Principal};
 use crate::secret::TokenHash;
-use crate::session::BrowserSession;
 use crate::store::sealed::{SealedStore, place};
 use crate::store::{Query, Row, Snapshot, StoreError, Value};
 
@@ -114,25 +113,19 @@ impl SealedStore {
         Ok(At { now: snapshot.now, found })
     }
 
-    /// A question that waits for an answer, and the browser's live session.
+    /// A question that waits for an answer.
     pub async fn logout_question(
         &self,
         handle: TokenHash,
-        cookie: Option<TokenHash>,
-    ) -> Result<At<(Option<LogoutQuestion>, Option<BrowserSession>)>, StoreError> {
+    ) -> Result<Option<LogoutQuestion>, StoreError> {
         let sql = "SELECT document, expires_at FROM logout_question WHERE handle_hash = $1";
-        let mut queries = vec![query(sql, vec![handle.into()])];
-        queries.extend(cookie.into_iter().flat_map(|hash| SessionKey::Cookie(hash).queries()));
-        let snapshot = self.engine.select(queries).await?;
-        let question = match table(&snapshot, 0).first() {
+        let snapshot = self.engine.select(vec![query(sql, vec![handle.into()])]).await?;
+        match table(&snapshot, 0).first() {
             Some(row) if snapshot.now < row.timestamp("expires_at")? => {
-                Some(parse_json("logout_question.document", row.text("document")?)?)
+                parse_json("logout_question.document", row.text("document")?).map(Some)
             }
-            _ => None,
-        };
-        let session = self.session_in(&snapshot, 1)?;
-        let session = session.filter(|session| session.is_live(snapshot.now));
-        Ok(At { now: snapshot.now, found: (question, session) })
+            _ => Ok(None),
+        }
     }
 
     /// Logouts that a worker must look at: the deadline has passed, or an app is due. The oldest

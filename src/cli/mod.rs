@@ -104,6 +104,14 @@ fn parse_serde<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> 
     serde_json::from_value(serde_json::Value::from(text)).map_err(|error| error.to_string())
 }
 
+/// The other way: the word for a value.
+fn word(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        other => other.map(|value| value.to_string()).unwrap_or_default(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;

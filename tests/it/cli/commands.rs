@@ -104,12 +104,17 @@ fn a_client_is_added_listed_and_shown_and_its_secret_only_once() {
     let secret = said.out.lines().find_map(|line| line.strip_prefix("client_secret ")).unwrap();
     assert!(secret.len() >= 32 && said.err.contains("not shown again"), "{}", said.err);
 
-    let shown = place.json(&["client", "show", "wiki"]);
+    let shown = place.json(&["client", "show", "wiki", "--json"]);
     assert_eq!(shown["redirect_uris"], json!(["https://wiki.example/callback"]));
     assert_eq!(shown["scope"], "all_apps");
     let list = place.json(&["client", "list", "--json"]);
     assert_eq!(list, json!([shown]));
-    for text in [shown.to_string(), place.done(&["client", "list"])] {
+    let read = place.done(&["client", "show", "wiki"]);
+    assert!(
+        read.contains("client                   wiki\nkind                     confidential\n")
+    );
+    assert!(read.contains("scope of a logout        all_apps\n"), "{read}");
+    for text in [shown.to_string(), read, place.done(&["client", "list"])] {
         assert!(text.contains("wiki") && !text.contains(secret), "{text}");
     }
 

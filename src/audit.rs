@@ -16,6 +16,9 @@ pub struct AuditEvent {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AuditKind {
     AdminTokenIssued,
+    KeyAdded,
+    KeyActivated,
+    KeyRevoked,
     ClientSaved,
     IdpSaved,
     IdpDisabled,
@@ -36,6 +39,9 @@ impl AuditKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AdminTokenIssued => "admin_token.issued",
+            Self::KeyAdded => "key.added",
+            Self::KeyActivated => "key.activated",
+            Self::KeyRevoked => "key.revoked",
             Self::ClientSaved => "client.saved",
             Self::IdpSaved => "idp.saved",
             Self::IdpDisabled => "idp.disabled",

@@ -130,6 +130,14 @@ pub enum Change {
         key: [u8; 32],
     },
     AddSigningKey(Box<StoredSigningKey>),
+    /// Exactly one row: a key that is not in use yet begins now.
+    ActivateSigningKey {
+        id: String,
+    },
+    /// Exactly one row: a key that was not revoked before.
+    RevokeSigningKey {
+        id: String,
+    },
 
     Record(AuditEvent),
 }
@@ -243,23 +251,27 @@ pub struct StoredSigningKey {
     pub purpose: KeyPurpose,
     pub algorithm: String,
     pub certificate: Option<Vec<u8>>,
+    pub active_from: Timestamp,
     /// PKCS#8 DER. The store seals it.
     pub private: zeroize::Zeroizing<Vec<u8>>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum KeyPurpose {
     /// ID tokens and logout tokens.
     Oidc,
     /// SAML messages and our SP metadata.
-    Saml,
+    SamlSigning,
 }
 
 impl KeyPurpose {
+    pub const ALL: [Self; 2] = [Self::Oidc, Self::SamlSigning];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Oidc => "oidc",
-            Self::Saml => "saml",
+            Self::SamlSigning => "saml_signing",
         }
     }
 }

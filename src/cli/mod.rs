@@ -4,6 +4,7 @@ mod admin;
 mod client;
 mod config;
 mod idp;
+mod keys;
 mod logout;
 mod output;
 mod serve;
@@ -50,6 +51,9 @@ enum Command {
     /// What happened to logouts
     #[command(subcommand)]
     Logout(logout::Command),
+    /// The keys of this installation
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Access to the admin API
     #[command(subcommand)]
     Admin(admin::Command),
@@ -88,6 +92,7 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
         Command::Idp(command) => idp::run(command, async || open(config()?).await).await,
         Command::Client(command) => client::run(command, open(config()?).await?).await,
         Command::Logout(command) => logout::run(command, open(config()?).await?).await,
+        Command::Keys(command) => keys::run(command, open(config()?).await?).await,
         Command::Admin(command) => admin::run(command, open(config()?).await?).await,
         Command::Config(command) => config::run(command, &config()?).await,
     }

@@ -247,7 +247,27 @@ impl SealedStore {
                     now.into(),
                 ],
             )),
-            Change::AddSigningKey(key) => out.push(self.add_signing_key(&key, now)),
+            Change::AddSigningKey(key) => {
+                out.push(bump_settings());
+                out.push(self.add_signing_key(&key, now));
+            }
+            Change::ActivateSigningKey { id } => {
+                out.push(bump_settings());
+                out.push(one(
+                    "ActivateSigningKey",
+                    "UPDATE signing_key SET active_from = $2 \
+                     WHERE id = $1 AND active_from > $2 AND revoked_at IS NULL",
+                    vec![id.into(), now.into()],
+                ));
+            }
+            Change::RevokeSigningKey { id } => {
+                out.push(bump_settings());
+                out.push(one(
+                    "RevokeSigningKey",
+                    "UPDATE signing_key SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
+                    vec![id.into(), now.into()],
+                ));
+            }
             Change::Record(event) => out.push(self.record(event, now)),
         }
     }
@@ -308,8 +328,9 @@ impl SealedStore {
         let sealed = self.kek.seal(&self.rng, &place::signing_key(&key.id), &key.private);
         one(
             "AddSigningKey",
-            "INSERT INTO signing_key (id, purpose, algorithm, certificate, sealed, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO signing_key \
+             (id, purpose, algorithm, certificate, sealed, created_at, active_from) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
             vec![
                 key.id.clone().into(),
                 key.purpose.as_str().into(),
@@ -317,6 +338,7 @@ impl SealedStore {
                 key.certificate.clone().into(),
                 sealed.into(),
                 now.into(),
+                key.active_from.into(),
             ],
         )
     }

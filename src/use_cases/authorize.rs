@@ -113,7 +113,8 @@ impl UseCases {
     /// Core 3.1.2.2: tokens never go to another person than the one that the hint names.
     pub(super) fn hint_allows(&self, request: &AuthorizeRequest, subject: &Subject) -> bool {
         let Some(token) = &request.id_token_hint else { return true };
-        let find = |kid: &str| self.keys().oidc.verifying(kid);
+        let keys = self.keys();
+        let find = |kid: &str| keys.oidc.verifying(kid);
         IdTokenHint::parse(token, find, &self.settings().issuer)
             .is_ok_and(|hint| hint.sub == *subject)
     }

@@ -10,6 +10,7 @@ mod clients;
 mod end_session;
 mod failure;
 mod idps;
+mod key_rotation;
 mod keys;
 mod logout_page;
 mod logout_response;
@@ -23,7 +24,7 @@ mod token;
 mod userinfo;
 mod v2_logout;
 
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, broadcast};
@@ -38,6 +39,7 @@ pub use clients::{Existing, SavedClient};
 pub use end_session::Arrival;
 pub use failure::Failure;
 pub use idps::{IdpReport, SaveIdp};
+pub use key_rotation::{Begin, KeyReport};
 pub use keys::Keys;
 pub use logout_page::PageAnswer;
 pub use logouts::{LegStory, LogoutStory};
@@ -53,7 +55,7 @@ pub struct UseCases(Arc<Inner>);
 pub struct Inner {
     settings: Settings,
     store: SealedStore,
-    keys: Keys,
+    keys: RwLock<Arc<Keys>>,
     registry: registry::Registry,
     outbound: outbound::Client,
     rng: Rng,
@@ -84,7 +86,7 @@ impl UseCases {
         Self(Arc::new(Inner {
             settings,
             store,
-            keys,
+            keys: RwLock::new(Arc::new(keys)),
             registry,
             outbound,
             rng,
@@ -95,10 +97,6 @@ impl UseCases {
 
     pub fn settings(&self) -> &Settings {
         &self.0.settings
-    }
-
-    pub fn keys(&self) -> &Keys {
-        &self.0.keys
     }
 
     pub fn store(&self) -> &SealedStore {

@@ -53,7 +53,7 @@ impl Registry {
 
     /// Looks which settings count now.
     pub async fn view(&self) -> Result<View<'_>, StoreError> {
-        let version = self.store.settings_version().await?;
+        let version = self.store.settings_version().await?.found;
         self.cached(version, |_| ());
         Ok(View { registry: self, version })
     }

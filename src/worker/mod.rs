@@ -20,6 +20,9 @@ pub async fn run(use_cases: UseCases, shutdown: Shutdown) {
         if let Err(error) = use_cases.work_due().await {
             tracing::error!(code = error.code(), hint = error.hint(), "due work: {error}");
         }
+        if let Err(error) = use_cases.refresh_keys().await {
+            tracing::error!(code = error.code(), hint = error.hint(), "reading the keys: {error}");
+        }
         if looks.is_multiple_of(LOOKS_PER_CLEANUP)
             && let Err(error) = use_cases.clean_up().await
         {

@@ -21,7 +21,8 @@ CREATE TABLE signing_key (
     certificate {BYTES},
     sealed      {BYTES} NOT NULL,
     created_at  BIGINT NOT NULL,
-    retired_at  BIGINT
+    active_from BIGINT NOT NULL,
+    revoked_at  BIGINT
 );
 
 CREATE TABLE client (

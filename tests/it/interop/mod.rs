@@ -1,6 +1,7 @@
 //! Stories with programs that others wrote: pysaml2 as the IdP, `xmlsec1` and OpenSSL as judges.
 
 mod logout;
+mod schema;
 mod sign_in;
 mod variants;
 mod xmlsec1;

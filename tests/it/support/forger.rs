@@ -248,7 +248,8 @@ impl Forger {
     }
 }
 
-fn by_redirect(url: &Url) -> (String, Option<String>) {
+/// The message and the RelayState of a redirect.
+pub fn by_redirect(url: &Url) -> (String, Option<String>) {
     let message = RawQuery::new(url.query().unwrap_or_default()).parse().unwrap();
     let xml = String::from_utf8(message.inflate(100_000).unwrap()).unwrap();
     (xml, message.relay_state().map(str::to_owned))

@@ -10,6 +10,7 @@ pub mod postgres;
 pub mod pysaml2;
 pub mod query;
 pub mod rp;
+pub mod schema;
 pub mod wire;
 pub mod world;
 pub mod xmlsec1;

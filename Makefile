@@ -14,10 +14,10 @@ demo:  ## bridge, test IdP and two apps on loopback; ARGS=--once runs it once an
 test:  ## every test, on SQLite and PostgreSQL, with real peers; installs what it needs
 	@tests/run
 
-lint:  ## format, clippy and (where cargo-deny is installed) licences, bans and sources
+lint:  ## format, clippy and (where cargo-deny is installed) licences, bans and sources; needs no network
 	cargo fmt --check
 	cargo fmt --check --manifest-path tests/oracle/Cargo.toml
 	@flags=$$(packaging/build-flags) && set -x && \
 		cargo clippy --locked --all-targets $$flags -- -D warnings
-	@if command -v cargo-deny >/dev/null; then cargo deny --locked check; \
+	@if command -v cargo-deny >/dev/null; then cargo deny --locked check bans licenses sources; \
 		else echo "lint: cargo-deny is not installed, deny.toml was not checked"; fi

@@ -32,6 +32,8 @@ pub enum AuditKind {
     LogoutAnswered,
     LogoutSettled,
     LogoutAnswerRefused,
+    LogoutRequestCarriedOut,
+    LogoutRequestRefused,
     CodeReused,
 }
 
@@ -55,6 +57,8 @@ impl AuditKind {
             Self::LogoutAnswered => "logout.answered",
             Self::LogoutSettled => "logout.settled",
             Self::LogoutAnswerRefused => "logout.answer_refused",
+            Self::LogoutRequestCarriedOut => "logout_request.carried_out",
+            Self::LogoutRequestRefused => "logout_request.refused",
             Self::CodeReused => "code.reused",
         }
     }

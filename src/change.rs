@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::id::{BrowserSessionId, ClientId, IdpId, IdpSessionId, LogoutId};
 use crate::logout::{Leg, Logout};
 use crate::oidc::{AuthorizeRequest, CodeBinding, Confirm, LogoutScope, Scopes, Subject};
+use crate::saml::{NameId, SessionIndex};
 use crate::secret::TokenHash;
 use crate::session::{AppSession, BrowserSession, IdpSession, SignedIn};
 
@@ -95,6 +96,10 @@ pub enum Change {
     SaveLeg {
         leg: Box<Leg>,
     },
+    /// Exactly one row: a LogoutRequest is carried out once.
+    AddEndedPrincipal(Box<EndedPrincipal>),
+    /// More sessions of it were found.
+    SaveEndedPrincipal(Box<EndedPrincipal>),
 
     // Settings
     /// Exactly one row: there was no client of that id.
@@ -235,6 +240,21 @@ pub struct LogoutQuestion {
     pub hint: Option<Hint>,
     /// The browser has been shown the question.
     pub asked: bool,
+}
+
+/// A LogoutRequest of an IdP that was carried out. It also ends what arrives later: a sign-in that it
+/// was meant for (SAML Core 3.7.3.1).
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct EndedPrincipal {
+    pub idp: IdpId,
+    pub request_id: String,
+    pub name_id: NameId,
+    pub session_indexes: Vec<SessionIndex>,
+    /// By the IdP's clock, as the AuthnInstants are.
+    pub issued_at: Timestamp,
+    /// What it ended here.
+    pub logouts: Vec<LogoutId>,
+    pub expires_at: Timestamp,
 }
 
 /// Whom an `id_token_hint` names.

@@ -69,6 +69,9 @@ pub struct IdpSettings {
     pub fallback: Fallback,
     pub without_session_index: WithoutSessionIndex,
     pub unsigned_logout_response: UnsignedLogoutResponse,
+    /// Answer this IdP's LogoutRequests with Success even where an app could not be told: for IdPs that
+    /// break off their own logout at a PartialLogout.
+    pub always_success: bool,
     /// Off only where the IdP does not check signatures of AuthnRequests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sign_requests: Option<bool>,
@@ -94,6 +97,7 @@ pub struct SettingsChange {
     pub fallback: Option<Fallback>,
     pub without_session_index: Option<WithoutSessionIndex>,
     pub unsigned_logout_response: Option<UnsignedLogoutResponse>,
+    pub always_success: Option<bool>,
     pub sign_requests: Option<bool>,
     pub slo_binding: Option<BrowserBinding>,
     pub sso_binding: Option<BrowserBinding>,
@@ -112,6 +116,7 @@ impl SettingsChange {
             unsigned_logout_response: self
                 .unsigned_logout_response
                 .unwrap_or(settings.unsigned_logout_response),
+            always_success: self.always_success.unwrap_or(settings.always_success),
             sign_requests: self.sign_requests.or(settings.sign_requests),
             slo_binding: self.slo_binding.or(settings.slo_binding),
             sso_binding: self.sso_binding.or(settings.sso_binding),

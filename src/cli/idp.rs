@@ -63,6 +63,10 @@ pub(super) struct Add {
     /// What an unsigned LogoutResponse is worth: unconfirmed (the default), or accept
     #[arg(long, value_parser = parse_serde::<UnsignedLogoutResponse>)]
     unsigned_logout_response: Option<UnsignedLogoutResponse>,
+    /// Whether its LogoutRequests are answered with Success even where an app could not be told, so
+    /// that it goes on with its own logout: true, or false (the default)
+    #[arg(long)]
+    always_success: Option<bool>,
     /// Whether AuthnRequests are signed: true (the default), or false
     #[arg(long)]
     sign_requests: Option<bool>,
@@ -148,6 +152,7 @@ impl Add {
             fallback: self.fallback,
             without_session_index: self.without_session_index,
             unsigned_logout_response: self.unsigned_logout_response,
+            always_success: self.always_success,
             sign_requests: self.sign_requests,
             slo_binding: self.slo_binding,
             sso_binding: self.sso_binding,

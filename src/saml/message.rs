@@ -5,7 +5,7 @@ use crate::saml::name_id::NameIdError;
 use crate::saml::{EntityId, InvalidEntityId, InvalidSessionIndex};
 use crate::xml::verify::{self, SignatureError, TrustedKeys};
 use crate::xml::write::Writer;
-use crate::xml::{Document, Element, ShapeError, ns};
+use crate::xml::{Element, ShapeError, ns};
 
 /// The `Format` of an Issuer, if it has one at all (SAML Profiles 4.1.4.2).
 const ENTITY_FORMAT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity";
@@ -66,18 +66,17 @@ pub enum Proof {
     Unsigned,
 }
 
-/// Verifies a message of the POST binding, whose signature is in the document (SAML Bindings
-/// 3.5.4). A message without any signature is [`Proof::Unsigned`]; one with a signature that does
-/// not hold is an error.
+/// Verifies a message of the POST or SOAP binding, whose signature is in the message element (SAML
+/// Bindings 3.5.4 and 3.2). A message without any signature is [`Proof::Unsigned`]; one with a
+/// signature that does not hold is an error.
 ///
 /// # Errors
-/// Repeated IDs, a signature elsewhere than in the root element, or one that does not verify.
-pub fn verify_enveloped(
-    document: &Document<'_>,
-    keys: &TrustedKeys,
-) -> Result<Proof, SignatureError> {
+/// Repeated IDs in the document, a signature elsewhere than in the message, or one that does not
+/// verify.
+pub fn verify_enveloped(message: Element<'_>, keys: &TrustedKeys) -> Result<Proof, SignatureError> {
+    let document = message.document();
     verify::check_ids(document)?;
-    match verify::signatures_only_in(document, &[document.root()])?.as_slice() {
+    match verify::signatures_only_in(document, &[message])?.as_slice() {
         [] => Ok(Proof::Unsigned),
         signatures => {
             for (parent, signature) in signatures {

@@ -30,7 +30,7 @@ pub use binding::{
     Binding, BindingError, Endpoint, MessageKind, PostForm, RawQuery, RedirectMessage,
 };
 pub use entity_id::{EntityId, InvalidEntityId};
-pub use logout_request::{LogoutReason, LogoutRequest};
+pub use logout_request::{LogoutReason, LogoutRequest, RequestMismatch};
 pub use logout_response::{AnswerMismatch, ExpectedAnswer, LogoutResponse};
 pub use message::{MessageError, Proof};
 pub use metadata::{CertificateInfo, IdpMetadata, KeyInfo, MetadataError, MetadataWarning};

@@ -2,6 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::EntityId;
 use crate::xml::write::Writer;
 use crate::xml::{Element, ShapeError};
 
@@ -9,6 +10,8 @@ use crate::xml::{Element, ShapeError};
 pub const TRANSIENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient";
 /// `urn:oasis:names:tc:SAML:2.0:nameid-format:persistent` (SAML Core 8.3.7).
 pub const PERSISTENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
+/// `urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified` (SAML Core 8.3.1).
+pub const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";
 /// `urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress` (SAML Core 8.3.2).
 pub const EMAIL_ADDRESS: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
 
@@ -105,6 +108,25 @@ impl NameId {
             }
         }
         bytes
+    }
+
+    /// Whether both name the same person at an IdP (SAML Core 3.3.4: all parts match). A qualifier
+    /// that is absent is the one that the context gives: `idp` for NameQualifier and `sp` for
+    /// SPNameQualifier (SAML Core 8.3.7), and an absent Format is the unspecified one (8.3.1). What the
+    /// service provider calls the person does not tell people apart.
+    pub fn names_same(&self, other: &Self, idp: &EntityId, sp: &EntityId) -> bool {
+        let parts = |name: &Self| {
+            let or = |part: &Option<String>, default: &str| {
+                part.as_deref().unwrap_or(default).to_owned()
+            };
+            [
+                name.value.clone(),
+                or(&name.format, UNSPECIFIED),
+                or(&name.name_qualifier, idp.as_str()),
+                or(&name.sp_name_qualifier, sp.as_str()),
+            ]
+        };
+        parts(self) == parts(other)
     }
 
     /// Whether the value is good for one session only, and so never names a person.

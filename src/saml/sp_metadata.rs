@@ -17,6 +17,8 @@ pub struct SpMetadata {
     pub acs: Vec<String>,
     /// Where logout messages come in, by Redirect and POST.
     pub slo: String,
+    /// Where LogoutRequests come in by SOAP.
+    pub slo_soap: String,
     /// Certificates in DER, each in a KeyDescriptor of its own; two during a rollover.
     pub signing_certificates: Vec<Vec<u8>>,
     /// What NameIDs are wanted, best first. Some IdPs choose by this list.
@@ -55,8 +57,12 @@ impl SpMetadata {
             writer.leaf("ds:X509Certificate", &[], &STANDARD.encode(certificate));
             writer.close().close().close();
         }
-        for binding in [Binding::Redirect, Binding::Post] {
-            let attributes = [("Binding", binding.uri()), ("Location", self.slo.as_str())];
+        for (binding, location) in [
+            (Binding::Redirect, &self.slo),
+            (Binding::Post, &self.slo),
+            (Binding::Soap, &self.slo_soap),
+        ] {
+            let attributes = [("Binding", binding.uri()), ("Location", location.as_str())];
             writer.open("md:SingleLogoutService", &attributes).close();
         }
         for format in &self.name_id_formats {
@@ -91,6 +97,7 @@ mod tests {
             valid_until: Timestamp::from_seconds(1_795_000_000),
             acs: vec!["https://sp.example/saml/acs".into(), "https://old.example/acs".into()],
             slo: "https://sp.example/logout".into(),
+            slo_soap: "https://sp.example/logout/soap".into(),
             signing_certificates: vec![b"one".to_vec(), b"two".to_vec()],
             name_id_formats: vec!["urn:a".into()],
         }
@@ -111,6 +118,7 @@ mod tests {
             [
                 "KeyDescriptor",
                 "KeyDescriptor",
+                "SingleLogoutService",
                 "SingleLogoutService",
                 "SingleLogoutService",
                 "NameIDFormat",

@@ -1,5 +1,6 @@
 //! Reads. Each returns whole aggregates and the database's `now` from one snapshot.
 
+mod logout_requests;
 mod logouts;
 mod sessions;
 mod settings;

@@ -49,7 +49,7 @@ impl UseCases {
         now: Timestamp,
     ) -> Result<Begun, Failure> {
         let parties = self.view().await?.parties(session, now).await?;
-        let legs = plan::legs(session, wanted.scope, wanted.idps, &parties, now, self.rng());
+        let legs = plan::legs(session, wanted.scope, &wanted.idps, &parties, now, self.rng());
         let mut logout = Logout {
             id: LogoutId::new(now, self.rng()),
             version: 1,
@@ -200,6 +200,7 @@ impl UseCases {
             name_id: principal.name_id,
             session_indexes: principal.session_indexes,
             reason: Some(LogoutReason::User),
+            asynchronous: false,
         }
         .to_xml()
         .map_err(|error| broken(&error.to_string()))?;
@@ -242,7 +243,7 @@ impl UseCases {
     }
 
     /// Waits for open app legs, at most `logout.wait` from the start of the logout.
-    async fn wait_for_apps(
+    pub(super) async fn wait_for_apps(
         &self,
         mut logout: Logout,
         mut now: Timestamp,

@@ -18,6 +18,7 @@ impl UseCases {
             entity_id: self.settings().saml_entity_id.clone(),
             acs: vec![self.settings().acs_url()],
             slo: self.settings().slo_url(),
+            slo_soap: self.settings().slo_soap_url(),
             signing_certificates: key.published.clone(),
             valid_until: self.now().await?.plus(VALID),
             // Whatever the IdP prefers is sent back to it as it came.

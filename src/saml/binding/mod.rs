@@ -2,6 +2,7 @@
 
 pub mod post;
 pub mod redirect;
+pub mod soap;
 
 pub use post::PostForm;
 pub use redirect::{RawQuery, RedirectMessage};

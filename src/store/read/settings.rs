@@ -67,6 +67,14 @@ impl SealedStore {
         table(&snapshot, 0).first().map(idp).transpose()
     }
 
+    /// The IdP of this entity ID; an enabled one before those that are disabled.
+    pub async fn idp_of_entity(&self, entity_id: &str) -> Result<Option<IdpId>, StoreError> {
+        let sql = "SELECT id FROM identity_provider WHERE entity_id = $1 \
+                   ORDER BY disabled_at IS NOT NULL, updated_at DESC LIMIT 1";
+        let snapshot = self.engine.select(vec![query(sql, vec![entity_id.into()])]).await?;
+        table(&snapshot, 0).first().map(|row| row.parse("id")).transpose()
+    }
+
     pub async fn idps(&self) -> Result<Vec<FoundIdp>, StoreError> {
         let sql = "SELECT id, settings, metadata, source, disabled_at FROM identity_provider \
                    ORDER BY id";

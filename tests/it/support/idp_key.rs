@@ -21,8 +21,8 @@ use super::browser::{Browser, Page};
 use super::world::World;
 
 pub struct IdpKey {
-    key: SigningKey,
-    certificate: Vec<u8>,
+    pub(super) key: SigningKey,
+    pub(super) certificate: Vec<u8>,
 }
 
 /// How an answer travels.
@@ -78,7 +78,7 @@ impl IdpKey {
     }
 
     /// This metadata with the key of ours beside the IdP's own.
-    fn beside(&self, metadata: &str) -> String {
+    pub fn beside(&self, metadata: &str) -> String {
         let certificate = STANDARD.encode(&self.certificate);
         let ours = format!(
             "<md:KeyDescriptor use=\"signing\"><ds:KeyInfo><ds:X509Data><ds:X509Certificate>\

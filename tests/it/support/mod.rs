@@ -5,6 +5,7 @@ pub mod cookies;
 pub mod forger;
 pub mod html;
 pub mod idp_key;
+pub mod idp_request;
 pub mod jwt;
 pub mod postgres;
 pub mod pysaml2;

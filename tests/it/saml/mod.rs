@@ -1,6 +1,9 @@
 mod acs;
 mod acs_continue;
 mod authn_request;
+mod decryption;
+mod encryption;
+mod encryption_key;
 mod idp_mix_up;
 mod metadata;
 mod replay;

@@ -283,15 +283,18 @@ pub enum KeyPurpose {
     Oidc,
     /// SAML messages and our SP metadata.
     SamlSigning,
+    /// What IdPs encrypt for us.
+    SamlDecryption,
 }
 
 impl KeyPurpose {
-    pub const ALL: [Self; 2] = [Self::Oidc, Self::SamlSigning];
+    pub const ALL: [Self; 3] = [Self::Oidc, Self::SamlSigning, Self::SamlDecryption];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Oidc => "oidc",
             Self::SamlSigning => "saml_signing",
+            Self::SamlDecryption => "saml_decryption",
         }
     }
 }

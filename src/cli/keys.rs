@@ -37,6 +37,8 @@ pub(super) enum Purpose {
     Oidc,
     /// SAML messages and our SP metadata
     SamlSigning,
+    /// What IdPs encrypt for us
+    SamlDecryption,
 }
 
 impl From<Purpose> for KeyPurpose {
@@ -44,6 +46,7 @@ impl From<Purpose> for KeyPurpose {
         match purpose {
             Purpose::Oidc => Self::Oidc,
             Purpose::SamlSigning => Self::SamlSigning,
+            Purpose::SamlDecryption => Self::SamlDecryption,
         }
     }
 }

@@ -9,14 +9,15 @@ use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::oidc::{ErrorCode, OAuthError, Subject, SubjectSource};
 use crate::saml::binding::post;
-use crate::saml::{Expected, Login, Received, Rejection, Status, status};
+use crate::saml::{Decryption, Expected, Login, Received, Rejection, Status, status};
 use crate::secret::Token;
 use crate::session::SignedIn;
 use crate::store::CommitError;
 use crate::use_cases::sign_in::Waiting;
 use crate::use_cases::{
-    Browser, CookieChange, Failure, REQUEST_LIFETIME, Reply, UseCases, transaction_name,
+    Browser, CookieChange, Failure, Keys, REQUEST_LIFETIME, Reply, UseCases, transaction_name,
 };
+use crate::xml::decrypt::Cbc;
 use crate::{paths, xml};
 
 /// What an IdP had a browser post.
@@ -62,9 +63,12 @@ impl UseCases {
 
         // (3) Who wrote it, and is it meant for us, for this request, now?
         let connection = self.asked_idp(&pending, now).await?;
-        let login = received
-            .verify(&connection.metadata.signing_keys)
-            .and_then(|signed| signed.accept(&self.expected(&pending, &connection), now));
+        let expected = self.expected(&pending, &connection);
+        let keys = self.keys();
+        let decryption = self.decryption(&keys, &connection);
+        let login = received.verify(&connection.metadata.signing_keys, &decryption, |signed| {
+            signed.accept(&expected, now)
+        });
         let login = match login {
             Ok(login) => login,
             Err(rejection) => {
@@ -127,6 +131,15 @@ impl UseCases {
             }
             other => other,
         })
+    }
+
+    fn decryption<'k>(&self, keys: &'k Keys, connection: &Connection) -> Decryption<'k> {
+        let settings = &connection.settings;
+        Decryption {
+            keys: keys.decryption.all(),
+            cbc: if settings.allow_cbc { Cbc::Accepted } else { Cbc::Refused },
+            required: settings.require_encryption.unwrap_or(self.settings().require_encryption),
+        }
     }
 
     fn expected(&self, pending: &PendingAuthnRequest, connection: &Connection) -> Expected {

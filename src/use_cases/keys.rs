@@ -10,6 +10,7 @@ use crate::keys::schedule::{Life, Schedule, next_change, stages};
 use crate::keys::{KeyAlgorithm, KeySet, SigningKey, Stage, certificate};
 use crate::rng::Rng;
 use crate::store::{CommitError, FoundSigningKey, SealedStore};
+use crate::use_cases::decryption_keys::DecryptionKeys;
 use crate::use_cases::{Failure, UseCases};
 use crate::xml;
 
@@ -17,6 +18,7 @@ use crate::xml;
 pub struct Keys {
     pub oidc: KeySet,
     pub saml: SamlKeys,
+    pub decryption: DecryptionKeys,
     /// Makes `sub` from what an IdP asserts.
     pub subject: [u8; 32],
     /// Binds a form to the browser that it was shown to.
@@ -74,10 +76,15 @@ impl Keys {
         now: Timestamp,
         rng: &Rng,
     ) -> Result<Self, Failure> {
-        if let Some(keys) = Self::load(store).await? {
-            return Ok(keys);
-        }
-        match store.commit(now, first_keys(common_name, now, rng)?).await {
+        let missing = match Self::load(store).await? {
+            // An installation from before there was a key of this kind.
+            Some(keys) if keys.decryption.all().is_empty() => {
+                new_keys(KeyPurpose::SamlDecryption, common_name, now, rng)?
+            }
+            Some(keys) => return Ok(keys),
+            None => first_keys(common_name, now, rng)?,
+        };
+        match store.commit(now, missing).await {
             Ok(()) | Err(CommitError::Conflict { .. }) => {}
             Err(other) => return Err(Failure::commit(other)),
         }
@@ -97,19 +104,19 @@ impl Keys {
                 .filter_map(move |line| next_change(&lives(&line), schedule(purpose), version.now))
         });
         let next_change = changes.min();
-        let mut oidc = Vec::new();
-        let mut saml = Vec::new();
+        let (mut oidc, mut saml, mut decryption) = (Vec::new(), Vec::new(), Vec::new());
         for StagedKey { found, stage } in staged(found, version.now) {
             let Some(stage) = stage else { continue };
             match found.key.purpose {
                 KeyPurpose::Oidc => oidc.push((oidc_key(&found.key)?, stage)),
                 KeyPurpose::SamlSigning => saml.push((found.key, stage)),
+                KeyPurpose::SamlDecryption => decryption.push((found.key, stage)),
             }
         }
         let oidc = KeySet::new(oidc).map_err(|error| Failure::Internal(error.to_string()))?;
-        let saml = SamlKeys::new(saml)?;
+        let (saml, decryption) = (SamlKeys::new(saml)?, DecryptionKeys::new(decryption)?);
         let settings_version = version.found;
-        Ok(Some(Self { oidc, saml, subject, csrf, settings_version, next_change }))
+        Ok(Some(Self { oidc, saml, decryption, subject, csrf, settings_version, next_change }))
     }
 }
 
@@ -164,7 +171,7 @@ fn lives(line: &[&FoundSigningKey]) -> Vec<Life> {
 pub(super) fn schedule(purpose: KeyPurpose) -> Schedule {
     match purpose {
         KeyPurpose::Oidc => Schedule::OIDC,
-        KeyPurpose::SamlSigning => Schedule::SAML,
+        KeyPurpose::SamlSigning | KeyPurpose::SamlDecryption => Schedule::SAML,
     }
 }
 
@@ -172,8 +179,8 @@ pub(super) fn schedule(purpose: KeyPurpose) -> Schedule {
 pub(super) fn algorithms(purpose: KeyPurpose) -> &'static [KeyAlgorithm] {
     match purpose {
         KeyPurpose::Oidc => &KeyAlgorithm::ALL,
-        // What every IdP can verify.
-        KeyPurpose::SamlSigning => &[KeyAlgorithm::Rs256],
+        // What every IdP can verify with, and encrypt to.
+        KeyPurpose::SamlSigning | KeyPurpose::SamlDecryption => &[KeyAlgorithm::Rs256],
     }
 }
 
@@ -183,12 +190,23 @@ fn first_keys(common_name: &str, now: Timestamp, rng: &Rng) -> Result<Vec<Change
         Change::AddSecretKey { name: "csrf", key: rng.bytes() },
     ];
     for purpose in KeyPurpose::ALL {
-        for algorithm in algorithms(purpose) {
-            let key = new_key(purpose, *algorithm, common_name, now, now, rng)?;
-            changes.push(Change::AddSigningKey(Box::new(key)));
-        }
+        changes.extend(new_keys(purpose, common_name, now, rng)?);
     }
     Ok(changes)
+}
+
+/// One key for each algorithm of the purpose, in use from now on.
+fn new_keys(
+    purpose: KeyPurpose,
+    common_name: &str,
+    now: Timestamp,
+    rng: &Rng,
+) -> Result<Vec<Change>, Failure> {
+    let add = |algorithm: &KeyAlgorithm| {
+        let key = new_key(purpose, *algorithm, common_name, now, now, rng)?;
+        Ok(Change::AddSigningKey(Box::new(key)))
+    };
+    algorithms(purpose).iter().map(add).collect()
 }
 
 /// A fresh key, with a certificate where peers want one.
@@ -205,7 +223,7 @@ pub(super) fn new_key(
     let key = SigningKey::generate(algorithm, RSA_BITS).map_err(|error| failed(&error))?;
     let certificate = match purpose {
         KeyPurpose::Oidc => None,
-        KeyPurpose::SamlSigning => {
+        KeyPurpose::SamlSigning | KeyPurpose::SamlDecryption => {
             let (private, serial) = (key.private_key(), rng.bytes());
             let made =
                 certificate::self_signed(private, common_name, now, CERTIFICATE_LIFETIME, serial);

@@ -115,8 +115,12 @@ impl UseCases {
         connection: &Connection,
         now: Timestamp,
     ) -> Result<LogoutRequest, String> {
-        let keys = &connection.metadata.signing_keys;
-        let (request, proof) = arrived.authenticate(keys, LogoutRequest::parse)?;
+        let (trusted, own) = (&connection.metadata.signing_keys, self.keys());
+        let (request, proof) = arrived.authenticate(trusted, |message, proof| match proof {
+            // Nobody has us decrypt what the IdP did not sign.
+            Proof::Signed => LogoutRequest::parse_encrypted(message, own.decryption.all()),
+            Proof::Unsigned => LogoutRequest::parse(message),
+        })?;
         if proof != Proof::Signed {
             return Err("nobody signed it".to_owned());
         }

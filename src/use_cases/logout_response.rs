@@ -193,7 +193,8 @@ fn judge(
     by_relay_state: bool,
 ) -> Result<Answer, String> {
     let keys = &connection.metadata.signing_keys;
-    let (response, proof) = arrived.authenticate(keys, LogoutResponse::parse)?;
+    let (response, proof) =
+        arrived.authenticate(keys, |message, _| LogoutResponse::parse(message))?;
     response.check(expected, &proof).map_err(say)?;
     let accept_unsigned = by_relay_state
         && connection.settings.unsigned_logout_response == UnsignedLogoutResponse::Accept;

@@ -35,12 +35,12 @@ impl Arrived<'_> {
         self.read(|message| read(message).map_err(say))
     }
 
-    /// Reads the message together with what its signature is worth: verification and values see the
+    /// Reads the message once it is known what its signature is worth: verification and values see the
     /// same parse. The error says what does not hold.
     pub(super) fn authenticate<T>(
         &self,
         keys: &TrustedKeys,
-        read: impl FnOnce(Element<'_>) -> Result<T, MessageError>,
+        read: impl FnOnce(Element<'_>, Proof) -> Result<T, MessageError>,
     ) -> Result<(T, Proof), String> {
         match self {
             Self::Redirect(message) => {
@@ -49,11 +49,11 @@ impl Arrived<'_> {
                     true => message.verify(keys).map(|()| Proof::Signed).map_err(say)?,
                     false => Proof::Unsigned,
                 };
-                Ok((self.peek(read)?, proof))
+                Ok((self.peek(|message| read(message, proof))?, proof))
             }
             Self::Post(_) | Self::Soap(_) => self.read(|message| {
                 let proof = verify_enveloped(message, keys).map_err(say)?;
-                Ok((read(message).map_err(say)?, proof))
+                Ok((read(message, proof).map_err(say)?, proof))
             }),
         }
     }

@@ -20,6 +20,7 @@ impl UseCases {
             slo: self.settings().slo_url(),
             slo_soap: self.settings().slo_soap_url(),
             signing_certificates: key.published.clone(),
+            encryption_certificates: keys.decryption.published().to_vec(),
             valid_until: self.now().await?.plus(VALID),
             // Whatever the IdP prefers is sent back to it as it came.
             name_id_formats: Vec::new(),

@@ -32,6 +32,8 @@ pub(super) struct Upload {
     unsigned_logout_response: Option<UnsignedLogoutResponse>,
     always_success: Option<bool>,
     sign_requests: Option<bool>,
+    allow_cbc: Option<bool>,
+    require_encryption: Option<bool>,
     slo_binding: Option<BrowserBinding>,
     sso_binding: Option<BrowserBinding>,
     /// Several, separated by commas.
@@ -103,6 +105,8 @@ fn change(upload: Upload) -> Result<SettingsChange, Problem> {
         unsigned_logout_response: upload.unsigned_logout_response,
         always_success: upload.always_success,
         sign_requests: upload.sign_requests,
+        allow_cbc: upload.allow_cbc,
+        require_encryption: upload.require_encryption,
         slo_binding: upload.slo_binding,
         sso_binding: upload.sso_binding,
         domains: domains.transpose()?,

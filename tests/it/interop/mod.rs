@@ -1,5 +1,6 @@
 //! Stories with programs that others wrote: pysaml2 as the IdP, `xmlsec1` and OpenSSL as judges.
 
+mod encryption;
 mod logout;
 mod schema;
 mod sign_in;

@@ -1,0 +1,120 @@
+//! What SAML costs, in multiples of the bare OpenSSL operation that each path cannot do without.
+//! `make bench`; docs/performance.md explains the rows and keeps the figures.
+
+mod floor;
+mod measure;
+mod message;
+
+use measure::Table;
+use message::{Idp, expected, logout_request, now};
+use sloop::saml::binding::{post, redirect};
+use sloop::saml::{Expected, IdpMetadata, Login, MessageKind, PostForm, RawQuery, Received};
+use sloop::xml::sign::sign_enveloped;
+use sloop::xml::verify::{TrustedKeys, verify};
+use sloop::xml::{Limits, c14n, ns, parse};
+
+const RESPONSE: usize = 7_200;
+
+fn main() {
+    let idp = Idp::new(floor::rsa_key());
+    let keys = TrustedKeys::new(vec![idp.key.public_key().clone()]).expect("one key");
+    let table = Table::from_args();
+    responses(&table, &idp, &keys);
+    sizes(&table, &idp, &keys);
+    logout(&table, &idp, &keys);
+    metadata(&table, &idp);
+}
+
+/// What becomes of a posted Response, from its text to the person.
+fn receive(xml: &str, keys: &TrustedKeys, expected: &Expected) -> Login {
+    let document = parse(xml.as_bytes(), &Limits::MESSAGE).expect("it is well-formed");
+    let received = Received::read(&document).expect("it is a Response");
+    let signed = received.verify(keys).expect("its signatures hold");
+    signed.accept(expected, now()).expect("it is for us")
+}
+
+fn responses(table: &Table, idp: &Idp, keys: &TrustedKeys) {
+    let xml = idp.response(RESPONSE);
+    let twice = idp.response_signed_twice(RESPONSE);
+    let expected = expected();
+    let mut floor = floor::rsa_verify(&idp.private);
+    table.section(&format!("Response, {} bytes, {} with both signed", xml.len(), twice.len()));
+    table.row("receive, verify, accept", &mut floor, || receive(&xml, keys, &expected));
+    table.row("receive, verify, accept: both signed", &mut floor, || {
+        receive(&twice, keys, &expected)
+    });
+
+    let read = || parse(xml.as_bytes(), &Limits::MESSAGE).expect("it is well-formed");
+    let document = read();
+    let assertion = document.root().required(ns::SAML, "Assertion").expect("one Assertion");
+    let signature = assertion.required(ns::DS, "Signature").expect("one signature");
+    table.row("  parse", &mut floor, read);
+    table.row("  check the shape", &mut floor, || Received::read(&document).is_ok());
+    table.row("  verify the Assertion's signature", &mut floor, || {
+        verify(assertion, signature, keys).is_ok()
+    });
+    table.row("    canonical form of the Assertion", &mut floor, || {
+        c14n::exclusive(assertion, Some(signature), &[]).is_ok()
+    });
+    table.row("  check the shape, verify, accept", &mut floor, || {
+        let signed = Received::read(&document).and_then(|received| received.verify(keys));
+        signed.and_then(|signed| signed.accept(&expected, now())).is_ok()
+    });
+    let form = PostForm::new(MessageKind::Response, &xml, None, "https://login.example.org");
+    let field = form.fields.into_iter().next().map(|(_, value)| value).expect("the message");
+    table.row("  (before all this) decode the form field", &mut floor, || {
+        post::decode(&field, Limits::MESSAGE.bytes).expect("it is base64")
+    });
+}
+
+fn sizes(table: &Table, idp: &Idp, keys: &TrustedKeys) {
+    table.section("receive, verify, accept by size");
+    let expected = expected();
+    let mut floor = floor::rsa_verify(&idp.private);
+    for kilobytes in [4, 8, 16, 32, 64, 128, 255] {
+        let xml = idp.response(kilobytes * 1024);
+        let name = format!("{} bytes", xml.len());
+        table.row(&name, &mut floor, || receive(&xml, keys, &expected));
+    }
+}
+
+fn logout(table: &Table, idp: &Idp, keys: &TrustedKeys) {
+    let request = logout_request();
+    let xml = request.to_xml().expect("it can be written");
+    let endpoint = "https://idp.example.com/slo";
+    let state = Some("AdaLovelaceAdaLovelace");
+    let encode = || {
+        redirect::encode(MessageKind::Request, &xml, state, endpoint, Some(&idp.key))
+            .expect("it can be signed")
+    };
+    table.section(&format!("LogoutRequest, {} bytes", xml.len()));
+    let mut floor = floor::rsa_sign(&idp.private);
+    table.row("write and sign, enveloped", &mut floor, || {
+        let xml = request.to_xml().expect("it can be written");
+        sign_enveloped(&xml, &idp.key, None).expect("it can be signed")
+    });
+    table.row("compress and sign, redirect query", &mut floor, encode);
+
+    let url = encode();
+    let (_, query) = url.split_once('?').expect("a query");
+    let mut floor = floor::rsa_verify(&idp.private);
+    let verified = |query| {
+        let message = RawQuery::new(query).parse().expect("a message");
+        message.verify(keys).expect("its signature holds");
+        message
+    };
+    table.row("verify a redirect query", &mut floor, || verified(query).is_signed());
+    table.row("verify, inflate and parse a redirect query", &mut floor, || {
+        let xml = verified(query).inflate(Limits::MESSAGE.bytes).expect("it is deflated");
+        parse(&xml, &Limits::MESSAGE).is_ok()
+    });
+}
+
+fn metadata(table: &Table, idp: &Idp) {
+    let xml = idp.metadata();
+    table.section(&format!("Metadata of one IdP, {} bytes", xml.len()));
+    let mut floor = floor::certificate(idp.certificate.clone());
+    table.row("import", &mut floor, || {
+        IdpMetadata::parse(xml.as_bytes(), None, now()).expect("it is metadata")
+    });
+}

@@ -215,6 +215,12 @@ impl<'d> Element<'d> {
         None
     }
 
+    /// The element as it is written.
+    pub(super) fn source(self) -> &'d str {
+        let from = self.document.node(self.node).offset;
+        self.document.source.get(from..self.tag().end).unwrap_or_default()
+    }
+
     pub(super) fn id(self) -> NodeId {
         self.node
     }

@@ -135,9 +135,10 @@ impl BindingError {
 
 /// Base64 as it really arrives: with line breaks (RFC 2045) or without, padded or not.
 fn decode_base64(text: &str, name: &'static str) -> Result<Vec<u8>, BindingError> {
-    let space = |c: char| matches!(c, ' ' | '\t' | '\r' | '\n');
-    let decoded = if text.contains(space) {
-        BASE64.decode(text.replace(space, ""))
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    // Bytes, and all of them: the text is long, and the compiler looks at many at once.
+    let decoded = if text.bytes().fold(false, |found, byte| found | is_space(&byte)) {
+        BASE64.decode(text.bytes().filter(|byte| !is_space(byte)).collect::<Vec<u8>>())
     } else {
         BASE64.decode(text)
     };

@@ -4,6 +4,7 @@ use openssl::md::Md;
 use openssl::pkey::{PKey, Private};
 use openssl::pkey_ctx::PkeyCtx;
 use openssl::rsa::{Padding, Rsa};
+use openssl::symm::{self, Cipher};
 use openssl::x509::X509;
 
 use crate::measure::Floor;
@@ -36,6 +37,30 @@ pub(crate) fn rsa_sign(key: &PKey<Private>) -> Floor {
         signer.sign(&DIGEST, Some(&mut signature)).expect("a signature");
     };
     Floor { name: "RSA sign", run: Box::new(run) }
+}
+
+/// One RSA-OAEP decryption with SHA-1, and AES-256-GCM over `bytes` bytes.
+pub(crate) fn decrypt(key: &PKey<Private>, bytes: usize) -> Floor {
+    let mut encrypter = PkeyCtx::new(key).expect("a key");
+    encrypter.encrypt_init().expect("it encrypts");
+    encrypter.set_rsa_padding(Padding::PKCS1_OAEP).expect("OAEP");
+    let mut wrapped = Vec::new();
+    encrypter.encrypt_to_vec(&DIGEST, &mut wrapped).expect("a ciphertext");
+    let (iv, mut tag) = ([1; 12], [0; 16]);
+    let cipher = Cipher::aes_256_gcm();
+    let content = vec![b'x'; bytes];
+    let content = symm::encrypt_aead(cipher, &DIGEST, Some(&iv), &[], &content, &mut tag)
+        .expect("a ciphertext");
+    let mut decrypter = PkeyCtx::new(key).expect("a key");
+    decrypter.decrypt_init().expect("it decrypts");
+    decrypter.set_rsa_padding(Padding::PKCS1_OAEP).expect("OAEP");
+    let mut opened = vec![0; key.size()];
+    let run = move || {
+        let length = decrypter.decrypt(&wrapped, Some(&mut opened)).expect("the content's key");
+        let key = opened.get(..length).expect("it fits");
+        symm::decrypt_aead(cipher, key, Some(&iv), &[], &content, &tag).expect("the content");
+    };
+    Floor { name: "RSA-OAEP + AES-GCM", run: Box::new(run) }
 }
 
 /// Parsing one certificate and its key.

@@ -7,11 +7,16 @@ mod message;
 
 use measure::Table;
 use message::{Idp, expected, logout_request, now};
+use sloop::mock_idp::Encryption;
+use sloop::rng::Rng;
 use sloop::saml::binding::{post, redirect};
-use sloop::saml::{Expected, IdpMetadata, Login, MessageKind, PostForm, RawQuery, Received};
+use sloop::saml::{
+    Decryption, Expected, IdpMetadata, Login, MessageKind, PostForm, RawQuery, Received, Rejection,
+};
+use sloop::xml::decrypt::{Cbc, DecryptionKey, decrypt};
 use sloop::xml::sign::sign_enveloped;
 use sloop::xml::verify::{TrustedKeys, verify};
-use sloop::xml::{Limits, c14n, ns, parse};
+use sloop::xml::{Document, Limits, c14n, ns, parse};
 
 const RESPONSE: usize = 7_200;
 
@@ -21,6 +26,7 @@ fn main() {
     let table = Table::from_args();
     responses(&table, &idp, &keys);
     sizes(&table, &idp, &keys);
+    encrypted(&table, &idp, &keys);
     logout(&table, &idp, &keys);
     metadata(&table, &idp);
 }
@@ -28,9 +34,17 @@ fn main() {
 /// What becomes of a posted Response, from its text to the person.
 fn receive(xml: &str, keys: &TrustedKeys, expected: &Expected) -> Login {
     let document = parse(xml.as_bytes(), &Limits::MESSAGE).expect("it is well-formed");
-    let received = Received::read(&document).expect("it is a Response");
-    let signed = received.verify(keys).expect("its signatures hold");
-    signed.accept(expected, now()).expect("it is for us")
+    accept(&document, keys, &Decryption::NONE, expected).expect("it is for us")
+}
+
+fn accept(
+    document: &Document<'_>,
+    keys: &TrustedKeys,
+    decryption: &Decryption<'_>,
+    expected: &Expected,
+) -> Result<Login, Rejection> {
+    let received = Received::read(document)?;
+    received.verify(keys, decryption, |signed| signed.accept(expected, now()))
 }
 
 fn responses(table: &Table, idp: &Idp, keys: &TrustedKeys) {
@@ -57,8 +71,7 @@ fn responses(table: &Table, idp: &Idp, keys: &TrustedKeys) {
         c14n::exclusive(assertion, Some(signature), &[]).is_ok()
     });
     table.row("  check the shape, verify, accept", &mut floor, || {
-        let signed = Received::read(&document).and_then(|received| received.verify(keys));
-        signed.and_then(|signed| signed.accept(&expected, now())).is_ok()
+        accept(&document, keys, &Decryption::NONE, &expected).expect("it is for us")
     });
     let form = PostForm::new(MessageKind::Response, &xml, None, "https://login.example.org");
     let field = form.fields.into_iter().next().map(|(_, value)| value).expect("the message");
@@ -76,6 +89,33 @@ fn sizes(table: &Table, idp: &Idp, keys: &TrustedKeys) {
         let name = format!("{} bytes", xml.len());
         table.row(&name, &mut floor, || receive(&xml, keys, &expected));
     }
+}
+
+fn encrypted(table: &Table, idp: &Idp, keys: &TrustedKeys) {
+    let own = Idp::new(floor::rsa_key());
+    let pkcs8 = own.private.private_key_to_pkcs8().expect("an RSA key");
+    let own_keys = [DecryptionKey::from_pkcs8_der(&pkcs8).expect("an RSA key")];
+    let xml = Encryption::default()
+        .replace(
+            &idp.response(RESPONSE),
+            ("Assertion", "EncryptedAssertion"),
+            &own.certificate,
+            &Rng::system(),
+        )
+        .expect("it can be encrypted");
+    table.section(&format!("Response with an EncryptedAssertion, {} bytes", xml.len()));
+    let mut floor = floor::decrypt(&own.private, RESPONSE - 600);
+    let decryption = Decryption { keys: &own_keys, ..Decryption::NONE };
+    let expected = expected();
+    table.row("receive, decrypt, verify, accept", &mut floor, || {
+        let document = parse(xml.as_bytes(), &Limits::MESSAGE).expect("it is well-formed");
+        accept(&document, keys, &decryption, &expected).expect("it is for us")
+    });
+    let document = parse(xml.as_bytes(), &Limits::MESSAGE).expect("it is well-formed");
+    let holder = document.root().required(ns::SAML, "EncryptedAssertion").expect("one");
+    table.row("  decrypt and parse", &mut floor, || {
+        decrypt(holder, &own_keys, Cbc::Refused, |_| ()).expect("it is for us")
+    });
 }
 
 fn logout(table: &Table, idp: &Idp, keys: &TrustedKeys) {

@@ -1,6 +1,7 @@
 //! What SAML costs, in multiples of the bare OpenSSL operation that each path cannot do without.
 //! `make bench`; docs/performance.md explains the rows and keeps the figures.
 
+mod costly;
 mod floor;
 mod measure;
 mod message;
@@ -15,7 +16,7 @@ use sloop::saml::{
 };
 use sloop::xml::decrypt::{Cbc, DecryptionKey, decrypt};
 use sloop::xml::sign::sign_enveloped;
-use sloop::xml::verify::{TrustedKeys, verify};
+use sloop::xml::verify::{TrustedKeys, check_ids, verify};
 use sloop::xml::{Document, Limits, c14n, ns, parse};
 
 const RESPONSE: usize = 7_200;
@@ -26,6 +27,7 @@ fn main() {
     let table = Table::from_args();
     responses(&table, &idp, &keys);
     sizes(&table, &idp, &keys);
+    costly_documents(&table, &idp);
     encrypted(&table, &idp, &keys);
     logout(&table, &idp, &keys);
     metadata(&table, &idp);
@@ -88,6 +90,16 @@ fn sizes(table: &Table, idp: &Idp, keys: &TrustedKeys) {
         let xml = idp.response(kilobytes * 1024);
         let name = format!("{} bytes", xml.len());
         table.row(&name, &mut floor, || receive(&xml, keys, &expected));
+    }
+}
+
+fn costly_documents(table: &Table, idp: &Idp) {
+    table.section("parse and check IDs: the costliest messages");
+    let mut floor = floor::rsa_verify(&idp.private);
+    for (name, xml) in costly::documents() {
+        table.row(name, &mut floor, || {
+            parse(xml.as_bytes(), &Limits::MESSAGE).is_ok_and(|found| check_ids(&found).is_ok())
+        });
     }
 }
 

@@ -1,8 +1,8 @@
 //! Measures an operation beside its floor.
 //!
-//! The two take turns in short batches, so whatever else the machine does slows both, and only the
-//! ratio is worth writing down. Criterion and divan measure one thing after the other, which on a
-//! shared machine compares two different moments.
+//! The two take turns in short batches, and of each the fastest batch counts: whatever else the
+//! machine does can only add. Only the ratio is worth writing down. Criterion and divan measure one
+//! thing after the other, which on a shared machine compares two different moments.
 
 use std::alloc::System;
 use std::hint::black_box;
@@ -18,7 +18,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const BATCH: Duration = Duration::from_micros(300);
 /// How long one row takes at least.
 const ROW: Duration = Duration::from_millis(600);
-const MIN_ROUNDS: usize = 7;
+const MIN_ROUNDS: u32 = 7;
 
 /// What an operation cannot be faster than: the bare OpenSSL call that it contains.
 pub(crate) struct Floor {
@@ -45,7 +45,7 @@ impl Table {
         );
     }
 
-    /// The medians of time and ratio over all rounds, and the allocations of one call.
+    /// The time of one call, its ratio to the floor's, and its allocations.
     pub(crate) fn row<T>(&self, name: &str, floor: &mut Floor, mut operation: impl FnMut() -> T) {
         if self.filter.as_ref().is_some_and(|filter| !name.contains(filter.as_str())) {
             return;
@@ -59,18 +59,18 @@ impl Table {
         let allocated = region.change();
 
         let (of_operation, of_floor) = (batch_size(&mut operation), batch_size(&mut *floor.run));
-        let (mut times, mut ratios) = (Vec::new(), Vec::new());
+        let (mut time, mut base) = (f64::INFINITY, f64::INFINITY);
         let begun = Instant::now();
-        while times.len() < MIN_ROUNDS || begun.elapsed() < ROW {
-            let base = time_of_one(of_floor, &mut *floor.run);
-            let time = time_of_one(of_operation, &mut operation);
-            ratios.push(time / base);
-            times.push(time);
+        let mut rounds = 0;
+        while rounds < MIN_ROUNDS || begun.elapsed() < ROW {
+            base = base.min(time_of_one(of_floor, &mut *floor.run));
+            time = time.min(time_of_one(of_operation, &mut operation));
+            rounds += 1;
         }
         println!(
             "{name:<46} {:>7.1} µs {:>6.2} × {:<22} {:>7} {:>10}",
-            median(times) * 1e6,
-            median(ratios),
+            time * 1e6,
+            time / base,
             floor.name,
             allocated.allocations + allocated.reallocations,
             allocated.bytes_allocated,
@@ -94,9 +94,4 @@ fn time_of_one(calls: u32, operation: &mut dyn FnMut()) -> f64 {
         operation();
     }
     begun.elapsed().as_secs_f64() / f64::from(calls)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -398,6 +398,21 @@ mod tests {
     }
 
     #[test]
+    fn a_repeated_attribute_is_found_among_few_and_among_many() {
+        for count in [1, 7, 8, 9, 60] {
+            let attributes: String = (0..count).map(|n| format!(" a{n}='' p:a{n}=''")).collect();
+            let attributes = format!("xmlns:p='urn:x' xmlns:q='urn:x'{attributes}");
+            let limits = Limits { attributes: 200, ..Limits::MESSAGE };
+            let fault =
+                |more: &str| fault_in(format!("<b {attributes}{more}/>").as_bytes(), &limits);
+            assert_eq!(fault(" a='' p:a=''"), None, "{count}");
+            for again in [" a0=''", " q:a0=''"] {
+                assert_eq!(fault(again), Some(ParseFault::DuplicateAttribute), "{count}{again}");
+            }
+        }
+    }
+
+    #[test]
     fn an_error_tells_its_line() {
         let error = parse(b"<a>\n<b>\n&x;</b></a>", &Limits::MESSAGE).unwrap_err();
         assert_eq!(error, ParseError { line: 3, fault: ParseFault::Entity });

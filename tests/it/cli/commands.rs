@@ -40,9 +40,14 @@ fn an_idp_is_checked_added_listed_and_shown() {
         let text = place.done(arguments);
         assert!(text.contains("https://corp.example/metadata"), "{arguments:?}: {text}");
     }
-    // Again with the same id: new metadata.
+    // Again with the same id: new metadata. Of another entity only if that is meant.
     place.write("corp.xml", &metadata_of("https://new.example"));
-    place.done(&["idp", "add", "corp", "--metadata", "corp.xml"]);
+    let said = place.fails(1, &["idp", "add", "corp", "--metadata", "corp.xml"]);
+    assert!(said.contains("https://new.example/metadata") && said.contains("entity_id"), "{said}");
+    let kept = place.json(&["idp", "show", "corp", "--json"]);
+    assert_eq!(kept["entity_id"], "https://corp.example/metadata");
+    let entity_id = ["--entity-id", "https://new.example/metadata"];
+    place.done(&[&["idp", "add", "corp", "--metadata", "corp.xml"][..], &entity_id].concat());
     let shown = place.json(&["idp", "show", "corp", "--json"]);
     assert_eq!(shown["entity_id"], "https://new.example/metadata");
 }

@@ -1,7 +1,9 @@
 //! The `metadata/` folder of a running service: what appears, changes and vanishes there counts.
 
 use serde_json::{Value, json};
-use sloop::mock_idp::{Entry, Options};
+use sloop::clock::Clock;
+use sloop::mock_idp::{Entry, MockIdp, Options, Slo};
+use sloop::rng::Rng;
 
 use super::{ISSUER, Place, SECRET, app, declared, eventually, idp, metadata_of, open};
 
@@ -26,16 +28,30 @@ async fn a_file_that_appears_changes_or_vanishes_is_noticed() {
     place.write("metadata/corp.xml", &metadata_of("https://one.example"));
     becomes(&place, "corp", "entity_id", json!("https://one.example/metadata")).await;
 
+    let slo = |slo| {
+        let options = Options { slo, ..Options::default() };
+        let idp = MockIdp::new("https://one.example", options, Clock::system(), Rng::system());
+        idp.unwrap().metadata()
+    };
+    place.write("metadata/corp.xml", &slo(Slo::None));
+    becomes(&place, "corp", "single_logout", json!([])).await;
+
+    // Another IdP under the same name is not what a changed file means.
     place.write("metadata/corp.xml", &metadata_of("https://second.example"));
-    becomes(&place, "corp", "entity_id", json!("https://second.example/metadata")).await;
+    let line = serving.says("entity_id").await;
+    assert!(line.contains("https://second.example") && line.contains("ERROR"), "{line}");
+    let kept = place.json(&["idp", "show", "corp", "--json"]);
+    assert_eq!(kept["entity_id"], "https://one.example/metadata");
+    place.write("metadata/corp.xml", &slo(Slo::Redirect));
+    becomes(&place, "corp", "single_logout", json!(["Redirect https://one.example/slo"])).await;
 
     std::fs::remove_file(place.path("metadata/corp.xml")).unwrap();
     let gone = becomes(&place, "corp", "disabled", json!(true)).await;
     // Disabled, not deleted.
-    assert_eq!(gone["entity_id"], "https://second.example/metadata");
+    assert_eq!(gone["entity_id"], "https://one.example/metadata");
     assert!(place.done(&["idp", "list"]).contains("disabled"));
 
-    place.write("metadata/corp.xml", &metadata_of("https://second.example"));
+    place.write("metadata/corp.xml", &metadata_of("https://one.example"));
     becomes(&place, "corp", "disabled", json!(false)).await;
     assert_eq!(serving.get("/readyz", &[]).await.status, 200);
 }

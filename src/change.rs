@@ -130,6 +130,11 @@ pub enum Change {
     ForgetMetadataSource {
         idp: IdpId,
     },
+    /// Exactly one row: its metadata still comes from that URL.
+    NoteRefresh {
+        idp: IdpId,
+        source: Box<MetadataSource>,
+    },
     /// Exactly one row: nobody else looks for new metadata at this turn.
     ClaimRefresh {
         idp: IdpId,

@@ -238,6 +238,9 @@ impl SealedStore {
             Change::SaveMetadataSource { idp, source } => {
                 out.push(metadata_source::save(&idp, *source));
             }
+            Change::NoteRefresh { idp, source } => {
+                out.push(metadata_source::note(&idp, *source));
+            }
             Change::ForgetMetadataSource { idp } => out.push(metadata_source::forget(&idp)),
             Change::ClaimRefresh { idp, due, until } => {
                 out.push(metadata_source::claim(&idp, due, until));

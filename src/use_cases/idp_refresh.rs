@@ -109,8 +109,7 @@ impl UseCases {
                 .map_err(|detail| Failure::Connection { idp: id.clone(), detail })?;
             let next_at = next_look(&connection.metadata, now);
             let source = Box::new(MetadataSource { next_at, ..origin });
-            let noted = vec![Change::SaveMetadataSource { idp: id.clone(), source }];
-            self.store().commit(now, noted).await.map_err(Failure::commit)?;
+            self.note(now, vec![Change::NoteRefresh { idp: id.clone(), source }]).await?;
             return Ok(Refreshed::Unchanged);
         }
         let origin = MetadataSource {
@@ -143,9 +142,16 @@ impl UseCases {
         let source =
             Box::new(MetadataSource { checked_at: now, next_at, failure: failed, ..origin });
         let event = AuditEvent::new(AuditKind::IdpRefreshFailed).idp(id).detail(failure.code());
-        let changes =
-            vec![Change::SaveMetadataSource { idp: id.clone(), source }, Change::Record(event)];
-        self.store().commit(now, changes).await.map_err(Failure::commit)
+        let idp = id.clone();
+        self.note(now, vec![Change::NoteRefresh { idp, source }, Change::Record(event)]).await
+    }
+
+    /// Writes what came of a look, unless the metadata comes from elsewhere by now.
+    async fn note(&self, now: Timestamp, changes: Vec<Change>) -> Result<(), Failure> {
+        match self.store().commit(now, changes).await {
+            Ok(()) | Err(CommitError::Conflict { .. }) => Ok(()),
+            Err(other) => Err(Failure::commit(other)),
+        }
     }
 
     /// The document at a URL, through the egress guard; 304 without one if it is not newer.

@@ -84,7 +84,8 @@ impl UseCases {
             .map_err(|error| Failure::Internal(error.to_string()))?;
         let found = self.store().idp(&id).await?;
         let difference = Difference::between(found.as_ref(), &connection);
-        difference.check(&connection, matches!(brought, Brought::ByRefresh(_)))?;
+        let is_refresh = matches!(brought, Brought::ByRefresh(_));
+        difference.check(&connection, is_refresh)?;
 
         let unchanged = found.as_ref().is_some_and(|found| {
             found.settings == text
@@ -94,10 +95,7 @@ impl UseCases {
         });
         let mut changes = Vec::new();
         if !unchanged {
-            let kind = match brought {
-                Brought::ByRefresh(_) => AuditKind::IdpRefreshed,
-                _ => AuditKind::IdpSaved,
-            };
+            let kind = if is_refresh { AuditKind::IdpRefreshed } else { AuditKind::IdpSaved };
             changes.push(Change::SaveIdp {
                 id: id.clone(),
                 entity_id: connection.metadata.entity_id.as_str().to_owned(),
@@ -117,8 +115,11 @@ impl UseCases {
         };
         match &origin {
             Some(origin) => {
-                let source = Box::new(origin.clone());
-                changes.push(Change::SaveMetadataSource { idp: id.clone(), source });
+                let (idp, source) = (id.clone(), Box::new(origin.clone()));
+                changes.push(match is_refresh {
+                    true => Change::NoteRefresh { idp, source },
+                    false => Change::SaveMetadataSource { idp, source },
+                });
             }
             None if self.store().metadata_source(&id).await?.is_some() => {
                 changes.push(Change::ForgetMetadataSource { idp: id.clone() });
@@ -145,6 +146,8 @@ impl UseCases {
             Err(CommitError::Conflict { what: "SaveIdpDomain" }) => {
                 Err(wrong("domain_taken", "another IdP has this e-mail domain"))
             }
+            // Somebody gave it other metadata while this was fetched, and that counts.
+            Err(CommitError::Conflict { what: "NoteRefresh" }) => Err(Failure::Contended),
             Err(CommitError::Conflict { .. }) => {
                 let entity_id = &connection.metadata.entity_id;
                 let detail = format!("another connection has the entity ID {entity_id}");

@@ -14,7 +14,7 @@ const LOOKS_PER_CLEANUP: u32 = 10;
 const LAST_DELIVERIES: Duration = Duration::from_secs(10);
 
 /// How often to look whether it is time to look for new metadata.
-const LOOK_FOR_METADATA: Duration = Duration::from_secs(20);
+const LOOK_FOR_METADATA: Duration = Duration::from_secs(60);
 
 /// Works until the shutdown begins. Every node runs one; the store decides who does what.
 pub async fn run(use_cases: UseCases, shutdown: Shutdown) {

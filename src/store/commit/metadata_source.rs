@@ -24,6 +24,23 @@ pub(super) fn save(idp: &IdpId, source: MetadataSource) -> Statement {
     )
 }
 
+pub(super) fn note(idp: &IdpId, source: MetadataSource) -> Statement {
+    one(
+        "NoteRefresh",
+        "UPDATE metadata_source SET etag = $3, last_modified = $4, checked_at = $5, next_at = $6, \
+         failure = $7 WHERE idp_id = $1 AND url = $2",
+        vec![
+            idp.as_str().into(),
+            source.url.into(),
+            source.etag.into(),
+            source.last_modified.into(),
+            source.checked_at.into(),
+            source.next_at.into(),
+            source.failure.into(),
+        ],
+    )
+}
+
 pub(super) fn forget(idp: &IdpId) -> Statement {
     any(
         "ForgetMetadataSource",

@@ -1,5 +1,7 @@
 //! Every change as SQL. One text serves both databases.
 
+mod metadata_source;
+
 use super::sealed::{SealedStore, place};
 use super::{CommitError, Expect, Statement, Value};
 use crate::audit::AuditEvent;
@@ -232,6 +234,16 @@ impl SealedStore {
                     "DELETE FROM identity_provider_domain WHERE idp_id = $1",
                     vec![id.as_str().into()],
                 ));
+            }
+            Change::SaveMetadataSource { idp, source } => {
+                out.push(metadata_source::save(&idp, *source));
+            }
+            Change::NoteRefresh { idp, source } => {
+                out.push(metadata_source::note(&idp, *source));
+            }
+            Change::ForgetMetadataSource { idp } => out.push(metadata_source::forget(&idp)),
+            Change::ClaimRefresh { idp, due, until } => {
+                out.push(metadata_source::claim(&idp, due, until));
             }
             Change::AddAdminToken { hash, name } => out.push(one(
                 "AddAdminToken",

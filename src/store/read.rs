@@ -1,6 +1,7 @@
 //! Reads. Each returns whole aggregates and the database's `now` from one snapshot.
 
 mod logouts;
+mod metadata_source;
 mod sessions;
 mod settings;
 mod sign_ins;

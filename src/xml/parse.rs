@@ -54,7 +54,12 @@ pub fn parse<'s>(source: &'s [u8], limits: &Limits) -> Result<Document<'s>, Pars
 
 fn tokenizer(text: &str) -> Reader<&[u8]> {
     let mut tokens = Reader::from_str(text);
-    let config = tokens.config_mut();
+    configure(tokens.config_mut());
+    tokens
+}
+
+/// How strictly the tokenizer reads.
+pub(super) fn configure(config: &mut quick_xml::reader::Config) {
     config.allow_dangling_amp = false;
     config.allow_unmatched_ends = false;
     config.check_comments = true;
@@ -63,7 +68,6 @@ fn tokenizer(text: &str) -> Reader<&[u8]> {
     config.trim_markup_names_in_closing_tags = true;
     config.trim_text_start = false;
     config.trim_text_end = false;
-    tokens
 }
 
 fn position(tokens: &Reader<&[u8]>) -> usize {

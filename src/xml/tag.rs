@@ -20,6 +20,11 @@ pub(super) struct Scope<'s> {
 }
 
 impl<'s> Scope<'s> {
+    /// With these declarations in force, innermost last.
+    pub(super) fn of(declarations: impl Iterator<Item = Declaration<'s>>) -> Self {
+        Self { declarations: declarations.collect() }
+    }
+
     /// How many declarations are in force: the mark to come back to with [`Scope::leave`].
     pub(super) fn mark(&self) -> usize {
         self.declarations.len()

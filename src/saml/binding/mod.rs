@@ -50,9 +50,21 @@ pub struct Endpoint {
     pub location: String,
     /// Where answers go, if not to `location`.
     pub response_location: Option<String>,
+    /// The number that the document gives it, if any. SSO and SLO endpoints need none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u16>,
+    /// It takes logout requests that want no answer (Asynchronous Single Logout 1.0, 2.3).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asynchronous: bool,
 }
 
 impl Endpoint {
+    /// One that takes everything at the same place.
+    pub fn new(binding: Binding, location: impl Into<String>) -> Self {
+        let location = location.into();
+        Self { binding, location, response_location: None, index: None, asynchronous: false }
+    }
+
     /// The URL for messages of this kind.
     pub fn location_for(&self, kind: MessageKind) -> &str {
         match (kind, &self.response_location) {
@@ -159,11 +171,8 @@ mod tests {
 
     #[test]
     fn answers_go_to_the_response_location() {
-        let mut endpoint = Endpoint {
-            binding: Binding::Post,
-            location: "https://a.example".into(),
-            response_location: Some("https://b.example".into()),
-        };
+        let mut endpoint = Endpoint::new(Binding::Post, "https://a.example");
+        endpoint.response_location = Some("https://b.example".into());
         assert_eq!(endpoint.location_for(MessageKind::Request), "https://a.example");
         assert_eq!(endpoint.location_for(MessageKind::Response), "https://b.example");
         endpoint.response_location = None;

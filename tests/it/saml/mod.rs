@@ -1,9 +1,12 @@
 mod acs;
 mod acs_continue;
 mod authn_request;
+mod idp_metadata;
 mod idp_mix_up;
 mod metadata;
+mod refresh;
 mod replay;
+mod samples;
 mod session_end;
 mod status;
 mod switched_user;

@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod cookies;
+pub mod document;
 pub mod forger;
 pub mod html;
 pub mod idp_key;

@@ -1,5 +1,7 @@
 //! Bare OpenSSL operations, each the floor of some path, with everything prepared that can be.
 
+use std::hint::black_box;
+
 use openssl::md::Md;
 use openssl::pkey::{PKey, Private};
 use openssl::pkey_ctx::PkeyCtx;
@@ -69,6 +71,15 @@ pub(crate) fn certificate(der: Vec<u8>) -> Floor {
         X509::from_der(&der).and_then(|parsed| parsed.public_key()).expect("a certificate");
     };
     Floor { name: "X.509 parse", run: Box::new(run) }
+}
+
+/// One SHA-256 over so many bytes: whoever believes a file must at least have digested it.
+pub(crate) fn sha256(bytes: usize) -> Floor {
+    let content = vec![b'x'; bytes];
+    let run = move || {
+        black_box(openssl::sha::sha256(&content));
+    };
+    Floor { name: "SHA-256", run: Box::new(run) }
 }
 
 pub(crate) fn rsa_key() -> PKey<Private> {

@@ -6,13 +6,17 @@ mod floor;
 mod measure;
 mod message;
 
-use measure::Table;
-use message::{Idp, expected, logout_request, now};
+use std::io::{BufReader, Read};
+
+use measure::{Table, allocated};
+use message::{Idp, entity_id, expected, logout_request, now};
 use sloop::mock_idp::Encryption;
 use sloop::rng::Rng;
 use sloop::saml::binding::{post, redirect};
+use sloop::saml::metadata::aggregate;
 use sloop::saml::{
-    Decryption, Expected, IdpMetadata, Login, MessageKind, PostForm, RawQuery, Received, Rejection,
+    Decryption, EntityId, Expected, IdpMetadata, Login, MessageKind, PostForm, RawQuery, Received,
+    Rejection,
 };
 use sloop::xml::decrypt::{Cbc, DecryptionKey, decrypt};
 use sloop::xml::sign::sign_enveloped;
@@ -169,4 +173,32 @@ fn metadata(table: &Table, idp: &Idp) {
     table.row("import", &mut floor, || {
         IdpMetadata::parse(xml.as_bytes(), None, now()).expect("it is metadata")
     });
+
+    table.section("Metadata of a federation, one entity taken out");
+    for entities in [1_000, 10_000] {
+        let xml = idp.aggregate(entities);
+        let wanted = EntityId::parse(&entity_id(entities / 2)).expect("a URI");
+        let mut floor = floor::sha256(xml.len());
+        let name = format!("import from {entities} entities, {} KiB", xml.len() / 1024);
+        table.row(&name, &mut floor, || {
+            aggregate::read(xml.as_bytes(), Some(&wanted), now()).expect("it is there")
+        });
+        let (before, mut most) = (allocated(), 0);
+        let source = Watched { source: xml.as_bytes(), on_read: || most = most.max(allocated()) };
+        aggregate::read(BufReader::new(source), Some(&wanted), now()).expect("it is there");
+        println!("    at most {} KiB held while reading", most.saturating_sub(before) / 1024);
+    }
+}
+
+/// Tells when more is read.
+struct Watched<'x, F> {
+    source: &'x [u8],
+    on_read: F,
+}
+
+impl<F: FnMut()> Read for Watched<'_, F> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        (self.on_read)();
+        self.source.read(into)
+    }
 }

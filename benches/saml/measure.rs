@@ -78,6 +78,12 @@ impl Table {
     }
 }
 
+/// Bytes that are allocated now.
+pub(crate) fn allocated() -> usize {
+    let stats = ALLOCATOR.stats();
+    stats.bytes_allocated.wrapping_sub(stats.bytes_deallocated)
+}
+
 /// How many calls fill a batch.
 fn batch_size(operation: &mut dyn FnMut()) -> u32 {
     let mut calls = 1;

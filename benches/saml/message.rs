@@ -65,6 +65,18 @@ impl Idp {
 </md:EntityDescriptor>"#
         )
     }
+
+    /// The metadata of a federation of so many IdPs like this one.
+    pub(crate) fn aggregate(&self, entities: usize) -> String {
+        let one = self.metadata();
+        let all: String = (0..entities).map(|n| one.replace(IDP, &entity_id(n))).collect();
+        format!(r#"<md:EntitiesDescriptor xmlns:md="{}">{all}</md:EntitiesDescriptor>"#, ns::MD)
+    }
+}
+
+/// The name of one of the entities of [`Idp::aggregate`].
+pub(crate) fn entity_id(n: usize) -> String {
+    format!("https://idp-{n}.example.com/saml2/metadata")
 }
 
 pub(crate) fn now() -> Timestamp {

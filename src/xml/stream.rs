@@ -8,7 +8,7 @@ use std::io::{self, BufRead, Read};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use super::chars::is_space;
+use super::chars::{find_forbidden, is_space};
 use super::document::{Attribute, Declaration};
 use super::fault::{ParseError, ParseFault};
 use super::limits::Limits;
@@ -191,6 +191,9 @@ impl<R: BufRead> Stream<R> {
             .strip_prefix('<')
             .and_then(|token| token.strip_suffix(end))
             .ok_or_else(|| fault(ParseFault::Markup))?;
+        if find_forbidden(inside).is_some() {
+            return Err(fault(ParseFault::Character));
+        }
         let around = self.open.iter().flatten();
         let mut scope = Scope::of(around.map(|(prefix, uri)| Declaration { prefix, uri }));
         let (mut attributes, mut declarations) = (Vec::new(), Vec::new());

@@ -45,8 +45,9 @@ impl<'s> Scope<'s> {
     }
 }
 
-/// Reads what stands between `<` and `>` (or `/>`), enters its declarations into `scope` and
-/// appends its attributes and declarations to the document's. The tag is taken to end at `end`.
+/// Reads what stands between `<` and `>` (or `/>`), in which the caller has looked for forbidden
+/// characters, enters its declarations into `scope` and appends its attributes and declarations to
+/// the document's. The tag is taken to end at `end`.
 pub(super) fn read<'s>(
     inside: &'s str,
     end: usize,

@@ -153,7 +153,7 @@ fn certificate(element: Element<'_>) -> Option<(Result<PublicKey, KeyError>, Cer
     let certificate = X509::from_der(&der).ok()?;
     let not_after = timestamp(certificate.not_after())?;
     let subject = distinguished_name(certificate.subject_name());
-    Some((PublicKey::from_certificate_der(&der), CertificateInfo { subject, not_after }))
+    Some((PublicKey::from_certificate(&certificate), CertificateInfo { subject, not_after }))
 }
 
 fn timestamp(time: &Asn1TimeRef) -> Option<Timestamp> {

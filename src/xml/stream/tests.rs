@@ -83,6 +83,7 @@ fn what_no_document_may_hold_ends_it_with_the_line() {
         ("x<a/>", F::OutsideRoot, 1),
         ("<a/>x", F::OutsideRoot, 1),
         ("<p:a/>", F::UndeclaredPrefix, 1),
+        ("<in>\n<a b='\u{1}'/></in>", F::Character, 2),
         (deep.as_str(), F::TooDeep, 1),
         (deep_inside.as_str(), F::TooDeep, 1),
     ] {

@@ -2,7 +2,7 @@
 # CARGO_TARGET_DIR is respected.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint
+.PHONY: help demo test bench lint
 
 help:  ## what can be made here
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -13,6 +13,9 @@ demo:  ## bridge, test IdP and two apps on loopback; ARGS=--once runs it once an
 
 test:  ## every test, on SQLite and PostgreSQL, with real peers; installs what it needs
 	@tests/run
+
+bench:  ## what SAML costs beside bare OpenSSL (docs/performance.md); ARGS=decrypt shows those rows only
+	@flags=$$(packaging/build-flags) && exec cargo bench --locked $$flags --bench saml -- $(ARGS)
 
 lint:  ## format, clippy and (where cargo-deny is installed) licences, bans and sources; needs no network
 	cargo fmt --check

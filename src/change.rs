@@ -126,6 +126,26 @@ pub enum Change {
     DisableIdp {
         id: IdpId,
     },
+    /// Where the metadata of an IdP is looked for again, and what came of it.
+    SaveMetadataSource {
+        idp: IdpId,
+        source: Box<MetadataSource>,
+    },
+    /// Its metadata comes from an upload or a file now.
+    ForgetMetadataSource {
+        idp: IdpId,
+    },
+    /// Exactly one row: its metadata still comes from that URL.
+    NoteRefresh {
+        idp: IdpId,
+        source: Box<MetadataSource>,
+    },
+    /// Exactly one row: nobody else looks for new metadata at this turn.
+    ClaimRefresh {
+        idp: IdpId,
+        due: Timestamp,
+        until: Timestamp,
+    },
     AddAdminToken {
         hash: TokenHash,
         name: String,
@@ -163,6 +183,20 @@ impl Source {
             Self::File => "file",
         }
     }
+}
+
+/// The URL that an IdP's metadata came from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MetadataSource {
+    pub url: String,
+    /// What the server said of the version that we have, to ask for a newer one only (RFC 9110 13).
+    pub etag: Option<String>,
+    pub last_modified: Option<String>,
+    /// When it was last asked, whatever came of it.
+    pub checked_at: Timestamp,
+    pub next_at: Timestamp,
+    /// Why the last try did not work, if it did not.
+    pub failure: Option<String>,
 }
 
 /// An AuthnRequest that waits for its Response.

@@ -1,5 +1,6 @@
 //! Every change as SQL. One text serves both databases.
 
+mod metadata_source;
 mod rows;
 
 use rows::{add_authn_request, any, begin_browser_session, bump_settings, json, one, save_leg};
@@ -257,6 +258,16 @@ impl SealedStore {
                     "DELETE FROM identity_provider_domain WHERE idp_id = $1",
                     vec![id.as_str().into()],
                 ));
+            }
+            Change::SaveMetadataSource { idp, source } => {
+                out.push(metadata_source::save(&idp, *source));
+            }
+            Change::NoteRefresh { idp, source } => {
+                out.push(metadata_source::note(&idp, *source));
+            }
+            Change::ForgetMetadataSource { idp } => out.push(metadata_source::forget(&idp)),
+            Change::ClaimRefresh { idp, due, until } => {
+                out.push(metadata_source::claim(&idp, due, until));
             }
             Change::AddAdminToken { hash, name } => out.push(one(
                 "AddAdminToken",

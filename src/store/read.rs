@@ -2,6 +2,7 @@
 
 mod logout_requests;
 mod logouts;
+mod metadata_source;
 mod sessions;
 mod settings;
 mod sign_ins;

@@ -21,6 +21,7 @@ pub struct FoundClient {
 #[derive(Clone, Debug)]
 pub struct FoundIdp {
     pub id: IdpId,
+    pub entity_id: String,
     pub settings: String,
     pub metadata: String,
     pub source: String,
@@ -61,8 +62,8 @@ impl SealedStore {
     }
 
     pub async fn idp(&self, id: &IdpId) -> Result<Option<FoundIdp>, StoreError> {
-        let sql = "SELECT id, settings, metadata, source, disabled_at FROM identity_provider \
-                   WHERE id = $1";
+        let sql = "SELECT id, entity_id, settings, metadata, source, disabled_at \
+                   FROM identity_provider WHERE id = $1";
         let snapshot = self.engine.select(vec![query(sql, vec![id.as_str().into()])]).await?;
         table(&snapshot, 0).first().map(idp).transpose()
     }
@@ -76,8 +77,8 @@ impl SealedStore {
     }
 
     pub async fn idps(&self) -> Result<Vec<FoundIdp>, StoreError> {
-        let sql = "SELECT id, settings, metadata, source, disabled_at FROM identity_provider \
-                   ORDER BY id";
+        let sql = "SELECT id, entity_id, settings, metadata, source, disabled_at \
+                   FROM identity_provider ORDER BY id";
         let snapshot = self.engine.select(vec![query(sql, vec![])]).await?;
         table(&snapshot, 0).iter().map(idp).collect()
     }
@@ -158,6 +159,7 @@ fn client(row: &Row) -> Result<FoundClient, StoreError> {
 fn idp(row: &Row) -> Result<FoundIdp, StoreError> {
     Ok(FoundIdp {
         id: row.parse("id")?,
+        entity_id: row.text("entity_id")?.to_owned(),
         settings: row.text("settings")?.to_owned(),
         metadata: row.text("metadata")?.to_owned(),
         source: row.text("source")?.to_owned(),

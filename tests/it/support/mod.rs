@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod cookies;
+pub mod document;
 pub mod encrypted;
 pub mod forger;
 pub mod html;

@@ -133,11 +133,10 @@ fn keys_of(key_info: Element<'_>, may_verify: bool, found: &mut Found) -> Vec<Fo
             Some(Err(_)) => {}
             // Beside a certificate it is the same key (Interoperability Profile 2.5.1).
             Some(Ok(key)) if keys.is_empty() => keys.push((key, None)),
-            Some(Ok(key)) => {
-                if !keys.iter().any(|(known, _)| known.thumbprint() == key.thumbprint()) {
-                    found.fault(value, ContentFault::KeyMismatch);
-                }
+            Some(Ok(key)) if keys.iter().all(|(known, _)| *known != key) => {
+                found.fault(value, ContentFault::KeyMismatch);
             }
+            Some(Ok(_)) => {}
         }
     }
     keys

@@ -58,7 +58,7 @@ fn with_key_of(metadata: &str, other: &Forger) -> String {
     metadata.replacen("<md:KeyDescriptor", &format!("{}<md:KeyDescriptor", &other[from..to]), 1)
 }
 
-/// MD-11: what nobody looked at may add a key, and not swap them all, nor become another IdP.
+// MD-11: what nobody looked at may add a key, and not swap them all, nor become another IdP.
 both!(a_refresh_may_add_a_key_and_not_swap_them_all, keys);
 async fn keys(on: On) {
     let world = World::on(on).await;
@@ -114,7 +114,7 @@ fn stored(world: &World) -> String {
     String::from_utf8_lossy(&[read("sloop.db"), read("sloop.db-wal")].concat()).into_owned()
 }
 
-/// MD-06: nothing inside is asked because somebody writes it into a metadata URL.
+// MD-06: nothing inside is asked because somebody writes it into a metadata URL.
 both!(a_metadata_url_does_not_reach_inside, inside);
 async fn inside(on: On) {
     let world = World::on(on).await;
@@ -149,7 +149,7 @@ async fn inside(on: On) {
     connected(&world, &Forger::new(&world.clock)).await;
 }
 
-/// MI-04, MI-05: `cacheDuration` says when, and an unchanged document is not sent again.
+// MI-04, MI-05: `cacheDuration` says when, and an unchanged document is not sent again.
 both!(new_metadata_is_looked_for_when_its_time_has_come, scheduled);
 async fn scheduled(on: On) {
     let world = World::on(on).await;
@@ -179,7 +179,7 @@ async fn scheduled(on: On) {
     assert!(believes(&world, &app, &old, &new).await);
 }
 
-/// MI-04: a server that is down, or sends people elsewhere, takes nothing away until `validUntil`.
+// MI-04: a server that is down, or sends people elsewhere, takes nothing away until `validUntil`.
 both!(what_we_have_counts_while_nothing_better_is_there, kept);
 async fn kept(on: On) {
     let world = World::on(on).await;

@@ -120,7 +120,7 @@ impl UseCases {
         let settings = settings_of(&found)?;
         let (id, metadata) = (id.clone(), fetched.body);
         let wanted = SaveIdp { id, settings, metadata, source: Source::Admin };
-        let (_, difference) = self.write_idp(wanted, Brought::ByRefresh(origin)).await?;
+        let (_, difference) = self.write_idp(wanted, Brought::Refresh(origin)).await?;
         Ok(Refreshed::Updated { changes: difference.to_string() })
     }
 

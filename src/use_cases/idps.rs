@@ -24,11 +24,11 @@ pub struct SaveIdp {
 /// How a document came here, and so what it may change.
 pub(super) enum Brought {
     /// Somebody who administers this installation gave it.
-    ByAdmin,
+    Upload,
     /// As above, by naming a URL.
-    ByUrl(MetadataSource),
+    Url(MetadataSource),
     /// Nobody looked at it: it was at the URL when its time had come.
-    ByRefresh(MetadataSource),
+    Refresh(MetadataSource),
 }
 
 impl UseCases {
@@ -39,7 +39,7 @@ impl UseCases {
     /// another connection has the same entity ID or e-mail domain; or it is another entity than
     /// the one that is connected, and `entity_id` does not name it.
     pub async fn save_idp(&self, wanted: SaveIdp) -> Result<IdpReport, Failure> {
-        self.write_idp(wanted, Brought::ByAdmin).await.map(|(report, _)| report)
+        self.write_idp(wanted, Brought::Upload).await.map(|(report, _)| report)
     }
 
     /// Saves an IdP connection by the URL of its metadata, where new metadata will be looked for.
@@ -65,7 +65,7 @@ impl UseCases {
         };
         let metadata = fetched.body;
         let wanted = SaveIdp { id, settings, metadata, source: Source::Admin };
-        self.write_idp(wanted, Brought::ByUrl(source)).await.map(|(report, _)| report)
+        self.write_idp(wanted, Brought::Url(source)).await.map(|(report, _)| report)
     }
 
     /// Writes a connection, and says what is different from the one that was there.
@@ -84,7 +84,7 @@ impl UseCases {
             .map_err(|error| Failure::Internal(error.to_string()))?;
         let found = self.store().idp(&id).await?;
         let difference = Difference::between(found.as_ref(), &connection);
-        let is_refresh = matches!(brought, Brought::ByRefresh(_));
+        let is_refresh = matches!(brought, Brought::Refresh(_));
         difference.check(&connection, is_refresh)?;
 
         let unchanged = found.as_ref().is_some_and(|found| {
@@ -108,8 +108,8 @@ impl UseCases {
             changes.push(Change::Record(event));
         }
         let origin = match brought {
-            Brought::ByAdmin => None,
-            Brought::ByUrl(origin) | Brought::ByRefresh(origin) => {
+            Brought::Upload => None,
+            Brought::Url(origin) | Brought::Refresh(origin) => {
                 Some(MetadataSource { next_at: next_look(&connection.metadata, now), ..origin })
             }
         };

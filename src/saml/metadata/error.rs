@@ -92,8 +92,8 @@ pub enum MetadataWarning {
     /// Interoperability Profile 2.6.1). Other service providers of that IdP may refuse it.
     #[error("the certificate {subject} expired on {at}; its key still counts here")]
     CertificateExpired { subject: String, at: Timestamp },
-    #[error("line {line}: a signing key is not used: {reason}")]
-    KeyIgnored { line: u32, reason: String },
+    #[error("line {line}: {element}: a signing key is not used: {reason}")]
+    KeyIgnored { element: String, line: u32, reason: String },
     #[error(
         "line {line}: an X509Data holds several certificates; only the first one's key is used, \
          the others are taken for its issuers"
@@ -215,7 +215,11 @@ impl Found {
 
     /// Nothing more is told, so nothing more need be looked for.
     pub(super) fn is_full(&self) -> bool {
-        self.faults.len() >= MOST_FINDINGS
+        self.fault_count() >= MOST_FINDINGS
+    }
+
+    pub(super) fn fault_count(&self) -> usize {
+        self.faults.len()
     }
 
     pub(super) fn reasons(&self) -> Vec<String> {

@@ -38,7 +38,7 @@ pub struct CertificateInfo {
 }
 
 pub(super) struct Keys {
-    /// Absent if there is none, which is a fault that has been noted.
+    /// Absent if there is none; a fault has been noted then.
     pub(super) trusted: Option<TrustedKeys>,
     /// The same keys, in the same order.
     pub(super) signing: Vec<KeyInfo>,
@@ -48,6 +48,7 @@ pub(super) struct Keys {
 /// The keys of this role. Those meant for signing and those without `use` verify its signatures; one
 /// for encryption alone never does.
 pub(super) fn read(role: Element<'_>, now: Timestamp, found: &mut Found) -> Keys {
+    let faults_before = found.fault_count();
     let mut keys: Vec<PublicKey> = Vec::new();
     let mut signing: Vec<KeyInfo> = Vec::new();
     let mut encryption: Vec<KeyInfo> = Vec::new();
@@ -82,7 +83,8 @@ pub(super) fn read(role: Element<'_>, now: Timestamp, found: &mut Found) -> Keys
         }
     }
     let trusted = TrustedKeys::new(keys).ok();
-    if trusted.is_none() {
+    // A key that is damaged has been told already; that none is left then says nothing new.
+    if trusted.is_none() && found.fault_count() == faults_before {
         let reasons = found.reasons();
         let reason = if reasons.is_empty() { "none is given".into() } else { reasons.join("; ") };
         found.fault(role, ContentFault::NoSigningKey(reason));
@@ -131,11 +133,10 @@ fn keys_of(key_info: Element<'_>, may_verify: bool, found: &mut Found) -> Vec<Fo
             Some(Err(_)) => {}
             // Beside a certificate it is the same key (Interoperability Profile 2.5.1).
             Some(Ok(key)) if keys.is_empty() => keys.push((key, None)),
-            Some(Ok(key)) => {
-                if !keys.iter().any(|(known, _)| known.thumbprint() == key.thumbprint()) {
-                    found.fault(value, ContentFault::KeyMismatch);
-                }
+            Some(Ok(key)) if keys.iter().all(|(known, _)| *known != key) => {
+                found.fault(value, ContentFault::KeyMismatch);
             }
+            Some(Ok(_)) => {}
         }
     }
     keys
@@ -143,8 +144,11 @@ fn keys_of(key_info: Element<'_>, may_verify: bool, found: &mut Found) -> Vec<Fo
 
 fn ignored(element: Element<'_>, may_verify: bool, error: KeyError, found: &mut Found) {
     if may_verify {
-        let reason = error.to_string();
-        found.warn(|| MetadataWarning::KeyIgnored { line: element.line(), reason });
+        found.warn(|| MetadataWarning::KeyIgnored {
+            element: element.local_name().to_owned(),
+            line: element.line(),
+            reason: error.to_string(),
+        });
     }
 }
 

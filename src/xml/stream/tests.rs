@@ -1,5 +1,7 @@
 use std::io::BufReader;
 
+use proptest::prelude::*;
+
 use super::*;
 
 const SOURCE: &str = "\u{FEFF}<?xml version='1.0'?>\n<!-- c --><a:l xmlns:a='urn:x:a'\n n='1'>t\
@@ -110,4 +112,29 @@ fn nothing_takes_more_than_it_may() {
     let mut stream = Stream::new(&b"<a><b>12345</b></a>"[..], 100, Limits::METADATA);
     let tag = stream.child().unwrap().unwrap();
     assert!(stream.copy(&tag, 18).is_err());
+}
+
+proptest! {
+    /// Nothing that arrives makes it panic, and what the strict reader takes comes out as it stands.
+    #[test]
+    fn what_the_strict_reader_takes_is_copied_whole(
+        pieces in proptest::collection::vec(
+            "(<a>|</a>|<b x='1'/>|<p:c xmlns:p='urn:x'>|</p:c>|<!-- c -->|&amp;|&x;|<!\\[CDATA\\[<\\]\\]>|\r\n| t|<|>|é|<\\?x\\?>)",
+            0..12,
+        ),
+        capacity in 1_usize..40,
+    ) {
+        let source = format!("<r>{}</r>", pieces.concat());
+        let mut stream = stream(&source, capacity);
+        let copied = stream.child().and_then(|root| match root {
+            Some(root) => stream.copy(&root, 1 << 16).map(Some),
+            None => Ok(None),
+        });
+        let ended = copied.and_then(|copied| stream.child().map(|next| (copied, next.is_none())));
+        if crate::xml::parse(source.as_bytes(), &Limits::METADATA).is_ok() {
+            let (copied, at_end) = ended.unwrap();
+            prop_assert_eq!(copied, Some(source.into_bytes()));
+            prop_assert!(at_end);
+        }
+    }
 }

@@ -155,7 +155,7 @@ async fn no_key(on: On) {
     assert!(app.finish(&attempt, &page.location().unwrap()).await.is_ok());
 }
 
-/// CVE-2026-16443: a KeyDescriptor without `use` switched the check of signatures off.
+// CVE-2026-16443: a KeyDescriptor without `use` switched the check of signatures off.
 both!(a_key_without_use_verifies_and_never_switches_the_check_off, without_use);
 async fn without_use(on: On) {
     let world = World::on(on).await;
@@ -272,7 +272,7 @@ async fn another_entity(on: On) {
     assert!(app.finish(&attempt, &page.location().unwrap()).await.is_ok());
 }
 
-/// Every key of the IdP is tried, a new one from the upload on, a removed one no more.
+// Every key of the IdP is tried, a new one from the upload on, a removed one no more.
 both!(keys_of_an_upload_count_at_once, rollover);
 async fn rollover(on: On) {
     let world = World::on(on).await;
@@ -303,7 +303,7 @@ async fn rollover(on: On) {
     }
 }
 
-/// The IdP changes its key while somebody is signed in; its answer to the logout has the new one.
+// The IdP changes its key while somebody is signed in; its answer to the logout has the new one.
 both!(a_key_that_came_during_the_session_verifies_the_answer_to_its_logout, during_session);
 async fn during_session(on: On) {
     let world = World::on(on).await;
@@ -354,7 +354,7 @@ impl Federation {
     }
 }
 
-/// MD-10: the wrappings themselves are in `saml::metadata::signed::tests`.
+// MD-10: the wrappings themselves are in `saml::metadata::signed::tests`.
 both!(with_a_pinned_key_only_what_it_has_signed_is_believed, pinned);
 async fn pinned(on: On) {
     let world = World::on(on).await;
@@ -404,7 +404,7 @@ async fn pinned(on: On) {
     assert_eq!(code, "invalid_query");
 }
 
-/// MD-13: names from outside are text on our pages, never markup.
+// MD-13: names from outside are text on our pages, never markup.
 both!(the_name_of_an_idp_is_text_on_the_page_where_it_is_chosen, display_name);
 async fn display_name(on: On) {
     const EVIL: &str = "<img src=x onerror=alert(1)>\"'&";

@@ -58,7 +58,7 @@ fn with_key_of(metadata: &str, other: &Forger) -> String {
     metadata.replacen("<md:KeyDescriptor", &format!("{}<md:KeyDescriptor", &other[from..to]), 1)
 }
 
-/// MD-11: what nobody looked at may add a key, and not swap them all, nor become another IdP.
+// MD-11: what nobody looked at may add a key, and not swap them all, nor become another IdP.
 both!(a_refresh_may_add_a_key_and_not_swap_them_all, keys);
 async fn keys(on: On) {
     let world = World::on(on).await;
@@ -94,6 +94,13 @@ async fn keys(on: On) {
     assert!(!believes(&world, &app, &old, &old).await);
     assert_eq!(show(&world).await["refresh"]["failure"], Value::Null);
 
+    if on == On::Sqlite {
+        let stored = stored(&world);
+        for event in ["idp.refresh_failed", "keys_replaced", "idp.refreshed", "keys added: "] {
+            assert!(stored.contains(event), "{event} is not in the audit log");
+        }
+    }
+
     // An administrator who uploads may do what a refresh may not; the URL is forgotten then.
     assert_eq!(world.add_idp("forged", &old.metadata(), "").await.status, 200);
     assert!(believes(&world, &app, &old, &old).await);
@@ -101,7 +108,48 @@ async fn keys(on: On) {
     assert_eq!(refresh(&world).await.json()["code"], "no_metadata_url");
 }
 
-/// MI-04, MI-05: `cacheDuration` says when, and an unchanged document is not sent again.
+/// The database with its write-ahead log, as far as it is text.
+fn stored(world: &World) -> String {
+    let read = |name: &str| std::fs::read(world.folder().join(name)).unwrap_or_default();
+    String::from_utf8_lossy(&[read("sloop.db"), read("sloop.db-wal")].concat()).into_owned()
+}
+
+// MD-06: nothing inside is asked because somebody writes it into a metadata URL.
+both!(a_metadata_url_does_not_reach_inside, inside);
+async fn inside(on: On) {
+    let world = World::on(on).await;
+    for url in [
+        "http://169.254.169.254/latest/meta-data",
+        "https://169.254.169.254/latest/meta-data",
+        "https://10.0.0.1/metadata",
+        "https://192.168.1.1/metadata",
+        "https://172.16.0.1/metadata",
+        "https://100.64.0.1/metadata",
+        "https://0.0.0.0/metadata",
+        "https://[fd00::1]/metadata",
+        "https://[fe80::1]/metadata",
+        "https://[::ffff:10.0.0.1]/metadata",
+        "https://167772161/metadata",
+        "https://0x0a000001/metadata",
+        "http://example.com/metadata",
+        "file:///etc/passwd",
+        "ftp://example.com/metadata",
+    ] {
+        let answer = world.add_idp("inside", "", &format!("&metadata_url={url}")).await;
+        assert_eq!(answer.status, 400, "{url}: {}", answer.body);
+        let problem = answer.json();
+        assert_eq!(problem["code"], "metadata_unreachable", "{url}: {problem}");
+        assert!(!problem["detail"].as_str().unwrap().contains("root:"), "{problem}");
+    }
+    let both = world.add_idp("inside", "<a/>", "&metadata_url=https://example.com/").await;
+    assert_eq!(both.json()["code"], "invalid_query");
+    let none = world.add_idp("inside", "", "&metadata_url=metadata").await;
+    assert_eq!(none.json()["code"], "invalid_setting");
+    // The same way to a place that the operator has allowed.
+    connected(&world, &Forger::new(&world.clock)).await;
+}
+
+// MI-04, MI-05: `cacheDuration` says when, and an unchanged document is not sent again.
 both!(new_metadata_is_looked_for_when_its_time_has_come, scheduled);
 async fn scheduled(on: On) {
     let world = World::on(on).await;
@@ -131,7 +179,7 @@ async fn scheduled(on: On) {
     assert!(believes(&world, &app, &old, &new).await);
 }
 
-/// MI-04: a server that is down, or sends people elsewhere, takes nothing away until `validUntil`.
+// MI-04: a server that is down, or sends people elsewhere, takes nothing away until `validUntil`.
 both!(what_we_have_counts_while_nothing_better_is_there, kept);
 async fn kept(on: On) {
     let world = World::on(on).await;

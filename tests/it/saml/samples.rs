@@ -235,7 +235,7 @@ fn check(sample: &Sample, report: &Value) {
     assert_eq!(words(report, "warnings").len(), expected, "{file}: {report}");
 }
 
-/// The signatures in the samples were made by xmlsec1, as by a signer that is not ours.
+// The signatures in the samples were made by xmlsec1, as by a signer that is not ours.
 both!(a_signed_sample_is_verified_with_its_own_key, signed);
 async fn signed(on: On) {
     let world = World::on(on).await;

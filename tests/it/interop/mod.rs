@@ -1,7 +1,9 @@
 //! Stories with programs that others wrote: pysaml2 as the IdP, `xmlsec1` and OpenSSL as judges.
 
+mod libxml2;
 mod logout;
 mod sign_in;
+mod signxml;
 mod variants;
 mod xmlsec1;
 

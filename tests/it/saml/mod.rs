@@ -1,8 +1,10 @@
 mod acs;
 mod acs_continue;
 mod authn_request;
+mod golden;
 mod idp_mix_up;
 mod metadata;
+mod mutants;
 mod replay;
 mod session_end;
 mod status;

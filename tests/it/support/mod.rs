@@ -1,14 +1,18 @@
 //! What stories are told with: a world with the service and its peers, and a browser.
 
+pub mod bases;
 pub mod browser;
 pub mod cookies;
 pub mod forger;
 pub mod html;
 pub mod idp_key;
 pub mod jwt;
+pub mod mutator;
 pub mod postgres;
 pub mod pysaml2;
+pub mod python;
 pub mod query;
+pub mod random_xml;
 pub mod rp;
 pub mod wire;
 pub mod world;

@@ -2,7 +2,9 @@
 # CARGO_TARGET_DIR is respected.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint
+TARGETS = parse verify redirect_query inflate metadata decrypt
+
+.PHONY: help demo test mutants fuzz lint
 
 help:  ## what can be made here
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -13,6 +15,16 @@ demo:  ## bridge, test IdP and two apps on loopback; ARGS=--once runs it once an
 
 test:  ## every test, on SQLite and PostgreSQL, with real peers; installs what it needs
 	@tests/run
+
+mutants:  ## a million changed messages: what is accepted says what was signed; MUTANTS=n
+	@flags=$$(packaging/build-flags) && SLOOP_MUTANTS=$(or $(MUTANTS),1000000) \
+		cargo test --locked --release --test it $$flags -- --nocapture saml::mutants
+
+fuzz:  ## fuzz TARGET=parse for SECONDS=600: parse verify redirect_query inflate metadata decrypt
+	@case " $(TARGETS) " in *" $(TARGET) "*) ;; *) echo "TARGET is one of: $(TARGETS)"; exit 1;; esac
+	@mkdir -p fuzz/target/corpus/$(TARGET)
+	cargo +nightly fuzz run $(TARGET) fuzz/target/corpus/$(TARGET) fuzz/corpus/$(TARGET) -- \
+		-dict=fuzz/saml.dict -max_total_time=$(or $(SECONDS),600) -timeout=10 -rss_limit_mb=2048
 
 lint:  ## format, clippy and (where cargo-deny is installed) licences, bans and sources
 	cargo fmt --check

@@ -271,7 +271,8 @@ mod tests {
 
     /// All that a reader can see, node by node: depth, names, every attribute, every text.
     fn seen(document: &Document<'_>) -> Vec<(usize, String)> {
-        let depth = |id| std::iter::successors(document.node(id).parent, |id| document.node(*id).parent);
+        let depth =
+            |id| std::iter::successors(document.node(id).parent, |id| document.node(*id).parent);
         let ids = (0..).map(NodeId).take(document.nodes.len());
         let show = |id: NodeId| match &document.node(id).kind {
             Kind::Text(text) => format!("{text:?}"),

@@ -23,8 +23,14 @@ const URI: &str = "urn:oasis:names:tc:SAML:2.0:attrname-format:uri";
 const PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
 
 /// Everybody who signed, and how many messages.
-const SIGNERS: [(&str, usize); 6] =
-    [("java", 17), ("pysaml2", 5), ("samael", 11), ("signxml", 17), ("xml-crypto", 11), ("xmlsec1", 16)];
+const SIGNERS: [(&str, usize); 6] = [
+    ("java", 17),
+    ("pysaml2", 5),
+    ("samael", 11),
+    ("signxml", 17),
+    ("xml-crypto", 11),
+    ("xmlsec1", 16),
+];
 
 struct Golden {
     path: PathBuf,
@@ -115,8 +121,7 @@ impl Golden {
                 ..common
             },
             "pretty" => {
-                let address =
-                    "\n          12 St James's Square\n          London\n        ";
+                let address = "\n          12 St James's Square\n          London\n        ";
                 Login {
                     name_id: Some(named("ada", Some(name_id::PERSISTENT))),
                     session_not_on_or_after: None,
@@ -158,9 +163,7 @@ impl Golden {
                     "\"",
                 )
                 .into(),
-                name_id: common
-                    .name_id
-                    .map(|name_id| NameId { sp_provided_id: None, ..name_id }),
+                name_id: common.name_id.map(|name_id| NameId { sp_provided_id: None, ..name_id }),
                 session_not_on_or_after: None,
                 attributes: vec![
                     attribute(
@@ -221,7 +224,12 @@ fn named(value: &str, format: Option<&str>) -> NameId {
     }
 }
 
-fn attribute(name: &str, format: Option<&str>, friendly: Option<&str>, values: &[&str]) -> Attribute {
+fn attribute(
+    name: &str,
+    format: Option<&str>,
+    friendly: Option<&str>,
+    values: &[&str],
+) -> Attribute {
     Attribute {
         name: name.into(),
         name_format: format.map(str::to_owned),
@@ -302,11 +310,9 @@ fn whoever_changes_one_character_is_refused() {
             let path = golden.path.display();
             match golden.signed.as_str() {
                 "sealed" => assert!(refused.is_err(), "{path}"),
-                _ => assert_eq!(
-                    refused,
-                    Err(Rejection::Signature(SignatureError::Digest)),
-                    "{path}"
-                ),
+                _ => {
+                    assert_eq!(refused, Err(Rejection::Signature(SignatureError::Digest)), "{path}")
+                }
             }
         }
         // The right one is still right.

@@ -65,7 +65,13 @@ const MARKUP: [&str; 9] = [
 
 pub fn sample(choices: &mut impl Choices) -> Sample {
     let mut writer = Writer { choices, xml: String::new(), path: Vec::new(), apex: None, left: 60 };
-    let around = ["", "\n", "<!-- before -->", "<?xml version=\"1.0\"?>", "<?xml version='1.0' encoding='UTF-8'?>\n"];
+    let around = [
+        "",
+        "\n",
+        "<!-- before -->",
+        "<?xml version=\"1.0\"?>",
+        "<?xml version='1.0' encoding='UTF-8'?>\n",
+    ];
     writer.xml.push_str(writer.choices.pick(&around).copied().unwrap_or_default());
     writer.element(&mut Vec::new(), 0);
     let around = ["", "\n", "<!-- after -->"];

@@ -108,7 +108,8 @@ mod tests {
     #[test]
     fn elements_and_attributes_are_found_where_they_are() {
         let text = br#"<?xml version='1.0'?><p:a x='>'><!-- <c> --><b y = "1" z="2" /><![CDATA[<d>]]>t</p:a>"#;
-        let show = |range: &Range<usize>| String::from_utf8_lossy(&text[range.clone()]).into_owned();
+        let show =
+            |range: &Range<usize>| String::from_utf8_lossy(&text[range.clone()]).into_owned();
         let found = elements(text);
         let names: Vec<_> = found.iter().map(|span| show(&span.name)).collect();
         assert_eq!(names, ["b", "p:a"]);

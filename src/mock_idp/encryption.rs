@@ -19,7 +19,7 @@ use crate::xml::{Limits, ParseError, c14n, ns, parse};
 const ELEMENT: &str = "http://www.w3.org/2001/04/xmlenc#Element";
 const ENCRYPTED_KEY: &str = "http://www.w3.org/2001/04/xmlenc#EncryptedKey";
 
-/// How something is encrypted. The default is what most products do when they are told to use GCM.
+/// How something is encrypted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Encryption {
     pub content: Content,
@@ -27,14 +27,13 @@ pub struct Encryption {
     pub place: KeyPlace,
 }
 
-impl Default for Encryption {
-    fn default() -> Self {
-        Self {
-            content: Content::Accepted(ContentAlgorithm::Aes256Gcm),
-            transport: Transport::OaepMgf1p { digest: OaepDigest::Sha1 },
-            place: KeyPlace::Inside,
-        }
-    }
+impl Encryption {
+    /// What most products do when they are told to use GCM.
+    pub const COMMON: Self = Self {
+        content: Content::Accepted(ContentAlgorithm::Aes256Gcm),
+        transport: Transport::OaepMgf1p { digest: OaepDigest::Sha1 },
+        place: KeyPlace::Inside,
+    };
 }
 
 /// What the element itself is encrypted by.

@@ -13,18 +13,24 @@ pub enum SignatureAlgorithm {
     RsaSha512,
     /// RSASSA-PSS, SHA-256 throughout, salt as long as the digest (RFC 9231 2.3.10).
     RsaPssSha256,
+    RsaPssSha384,
+    RsaPssSha512,
     EcdsaSha256,
     EcdsaSha384,
+    EcdsaSha512,
 }
 
 impl SignatureAlgorithm {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::RsaSha256,
         Self::RsaSha384,
         Self::RsaSha512,
         Self::RsaPssSha256,
+        Self::RsaPssSha384,
+        Self::RsaPssSha512,
         Self::EcdsaSha256,
         Self::EcdsaSha384,
+        Self::EcdsaSha512,
     ];
 
     /// Compares exactly; there is no fallback.
@@ -38,26 +44,32 @@ impl SignatureAlgorithm {
             Self::RsaSha384 => "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384",
             Self::RsaSha512 => "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512",
             Self::RsaPssSha256 => "http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1",
+            Self::RsaPssSha384 => "http://www.w3.org/2007/05/xmldsig-more#sha384-rsa-MGF1",
+            Self::RsaPssSha512 => "http://www.w3.org/2007/05/xmldsig-more#sha512-rsa-MGF1",
             Self::EcdsaSha256 => "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
             Self::EcdsaSha384 => "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384",
+            Self::EcdsaSha512 => "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512",
         }
     }
 
     /// The only kind of key that this algorithm is tried with.
     pub fn key_kind(self) -> KeyKind {
         match self {
-            Self::RsaSha256 | Self::RsaSha384 | Self::RsaSha512 | Self::RsaPssSha256 => {
-                KeyKind::Rsa
-            }
-            Self::EcdsaSha256 | Self::EcdsaSha384 => KeyKind::Ec,
+            Self::EcdsaSha256 | Self::EcdsaSha384 | Self::EcdsaSha512 => KeyKind::Ec,
+            Self::RsaSha256 | Self::RsaSha384 | Self::RsaSha512 => KeyKind::Rsa,
+            Self::RsaPssSha256 | Self::RsaPssSha384 | Self::RsaPssSha512 => KeyKind::Rsa,
         }
+    }
+
+    pub(super) fn is_pss(self) -> bool {
+        matches!(self, Self::RsaPssSha256 | Self::RsaPssSha384 | Self::RsaPssSha512)
     }
 
     pub(super) fn digest(self) -> MessageDigest {
         match self {
             Self::RsaSha256 | Self::RsaPssSha256 | Self::EcdsaSha256 => MessageDigest::sha256(),
-            Self::RsaSha384 | Self::EcdsaSha384 => MessageDigest::sha384(),
-            Self::RsaSha512 => MessageDigest::sha512(),
+            Self::RsaSha384 | Self::RsaPssSha384 | Self::EcdsaSha384 => MessageDigest::sha384(),
+            Self::RsaSha512 | Self::RsaPssSha512 | Self::EcdsaSha512 => MessageDigest::sha512(),
         }
     }
 }
@@ -115,6 +127,10 @@ mod tests {
             "http://www.w3.org/2000/09/xmldsig#dsa-sha1",
             "http://www.w3.org/2000/09/xmldsig#hmac-sha1",
             "http://www.w3.org/2001/04/xmldsig-more#hmac-sha256",
+            "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha1",
+            "http://www.w3.org/2007/05/xmldsig-more#sha1-rsa-MGF1",
+            "http://www.w3.org/2007/05/xmldsig-more#rsa-pss",
+            "http://www.w3.org/2021/04/xmldsig-more#eddsa-ed25519",
             " http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
         ] {
             assert_eq!(SignatureAlgorithm::from_uri(weak), None, "{weak}");

@@ -23,7 +23,7 @@ use super::{c14n, ns};
 const DIGEST: DigestAlgorithm = DigestAlgorithm::Sha256;
 
 /// A private key that signs: RSA of 2048 to 8192 bits with RSA-SHA256, EC on P-256 with
-/// ECDSA-SHA256 or on P-384 with ECDSA-SHA384. Parsed once, kept, and cheap to clone.
+/// ECDSA-SHA256, on P-384 with ECDSA-SHA384 or on P-521 with ECDSA-SHA512. Parsed once, kept, and cheap to clone.
 #[derive(Clone)]
 pub struct SigningKey {
     form: Form,
@@ -82,6 +82,7 @@ impl SigningKey {
             (Err(_), _) => (Form::Rsa(key), SignatureAlgorithm::RsaSha256),
             (Ok(ec), 256) => (Form::Ec(ec), SignatureAlgorithm::EcdsaSha256),
             (Ok(ec), 384) => (Form::Ec(ec), SignatureAlgorithm::EcdsaSha384),
+            (Ok(ec), 521) => (Form::Ec(ec), SignatureAlgorithm::EcdsaSha512),
             (Ok(_), _) => return Err(KeyError::Curve),
         };
         Ok(Self { form, algorithm, public })
@@ -224,7 +225,7 @@ fn insert(document: &Document<'_>, element: Element<'_>, signature: &str) -> Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xml::test_keys::{P256, P384, RSA, ec, trusted};
+    use crate::xml::test_keys::{P256, P384, P521, RSA, ec, trusted};
     use crate::xml::verify::verify;
 
     const ISSUER: &str = "<saml:Issuer>i</saml:Issuer>";
@@ -243,7 +244,7 @@ mod tests {
 
     #[test]
     fn what_is_signed_verifies_with_every_kind_of_key() {
-        for key in [&*RSA, &*P256, &*P384] {
+        for key in [&*RSA, &*P256, &*P384, &*P521] {
             let again =
                 PKey::private_key_from_pkcs8(&pkcs8(key)).and_then(|k| k.private_key_to_pkcs8());
             let key = SigningKey::from_pkcs8_der(&again.unwrap()).unwrap();
@@ -288,8 +289,8 @@ mod tests {
         assert_eq!(sign_enveloped_at(twice, "_1", &RSA, None), Err(SignError::Id));
         let broken = sign_enveloped("<a", &RSA, None).map_err(|error| error.code());
         assert_eq!(broken, Err("sign.document"));
-        let p521 = SigningKey::new(ec(openssl::nid::Nid::SECP521R1));
-        assert_eq!(p521.map(|_| ()), Err(KeyError::Curve));
+        let other = SigningKey::new(ec(openssl::nid::Nid::SECP256K1));
+        assert_eq!(other.map(|_| ()), Err(KeyError::Curve));
     }
 
     fn pkcs8(key: &SigningKey) -> Vec<u8> {

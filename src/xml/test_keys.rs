@@ -14,6 +14,7 @@ pub(super) static RSA: LazyLock<SigningKey> = LazyLock::new(|| signing(rsa(2048)
 pub(super) static OTHER_RSA: LazyLock<SigningKey> = LazyLock::new(|| signing(rsa(2048)));
 pub(super) static P256: LazyLock<SigningKey> = LazyLock::new(|| signing(ec(Nid::X9_62_PRIME256V1)));
 pub(super) static P384: LazyLock<SigningKey> = LazyLock::new(|| signing(ec(Nid::SECP384R1)));
+pub(super) static P521: LazyLock<SigningKey> = LazyLock::new(|| signing(ec(Nid::SECP521R1)));
 
 pub(super) fn rsa(bits: u32) -> PKey<Private> {
     Rsa::generate(bits).and_then(PKey::from_rsa).unwrap()

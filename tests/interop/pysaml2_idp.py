@@ -43,7 +43,12 @@ from saml2.metadata import create_metadata_string
 from saml2.request import AuthnRequest, LogoutRequest
 from saml2.s_utils import error_status_factory, success_status_factory
 from saml2.server import Server
-from saml2.sigver import pre_signature_part
+from saml2.sigver import (
+    get_pem_wrapped_unwrapped,
+    pre_encrypt_assertion,
+    pre_encryption_part,
+    pre_signature_part,
+)
 from saml2.xmldsig import DIGEST_SHA256, SIG_RSA_SHA256
 
 NAME_ID_FORMATS = {
@@ -53,6 +58,13 @@ NAME_ID_FORMATS = {
     "transient": saml.NAMEID_FORMAT_TRANSIENT,
 }
 BINDINGS = {"redirect": BINDING_HTTP_REDIRECT, "post": BINDING_HTTP_POST}
+# Name, and xmlsec1's name of the key that it takes. pysaml2's own choice is the last one.
+ENCRYPTIONS = {
+    "aes128-gcm": ("http://www.w3.org/2009/xmlenc11#aes128-gcm", "aes-128"),
+    "aes256-gcm": ("http://www.w3.org/2009/xmlenc11#aes256-gcm", "aes-256"),
+    "aes256-cbc": ("http://www.w3.org/2001/04/xmlenc#aes256-cbc", "aes-256"),
+    "tripledes-cbc": ("http://www.w3.org/2001/04/xmlenc#tripledes-cbc", "des-192"),
+}
 # Given at every signature: where it is not, pysaml2 signs with SHA-1.
 ALGORITHMS = {"sign_alg": SIG_RSA_SHA256, "digest_alg": DIGEST_SHA256}
 BINDING_NAMES = {uri: name for name, uri in BINDINGS.items()}
@@ -263,14 +275,14 @@ class IdentityProvider:
         return as_page(
             server.apply_binding(
                 BINDING_HTTP_POST,
-                self.signed(server, response),
+                self.signed(server, response, sp),
                 args["destination"],
                 relay_state,
                 response=True,
             )
         )
 
-    def signed(self, server, response):
+    def signed(self, server, response, sp):
         """The Response as text, with the assertion, the response or both signed."""
         inner = []
         if self.options.sign in ("assertion", "both"):
@@ -282,9 +294,33 @@ class IdentityProvider:
                 **ALGORITHMS,
             )
             inner.append((class_name(assertion), assertion.id))
+        if self.options.encrypt:
+            return self.encrypted(server, response, inner, sp)
         if self.options.sign == "assertion":
             return server.sec.sign_statement(str(response), inner[0][0], node_id=inner[0][1])
         return str(server.sign(response, to_sign=inner, **ALGORITHMS))
+
+    def encrypted(self, server, response, inner, sp):
+        """The Response as text, with the assertion signed, then encrypted, and the response signed
+        around that, in pysaml2's own steps (`Entity._response`) and with another algorithm."""
+        tag = response.assertion._to_element_tree().tag
+        response = pre_encrypt_assertion(response)
+        if self.options.self_contained:
+            write = response.get_xml_string_with_self_contained_assertion_within_encrypted_assertion
+            text = write(tag)
+        else:
+            text = str(response)
+        for name, node_id in inner:
+            text = server.sec.sign_statement(text, name, node_id=node_id)
+        (_, found), *_ = server.metadata.certs(sp, "any", "encryption")
+        certificate = self.folder / "recipient.pem"
+        certificate.write_text(get_pem_wrapped_unwrapped(found)[0])
+        algorithm, key = ENCRYPTIONS[self.options.encrypt]
+        template = pre_encryption_part(msg_enc=algorithm)
+        text = server.sec.crypto.encrypt_assertion(text, str(certificate), template, key)
+        if self.options.sign == "assertion":
+            return text
+        return str(server.sign(samlp.response_from_string(text), **ALGORITHMS))
 
     def answer_no_passive(self, request, relay_state):
         server = self.pysaml2()
@@ -565,6 +601,12 @@ def main():
     parser.add_argument("--slo-binding", choices=BINDINGS, help="only this one; otherwise both")
     parser.add_argument("--no-session-index", action="store_true")
     parser.add_argument("--sign", choices=["response", "assertion", "both"], default="assertion")
+    parser.add_argument("--encrypt", choices=ENCRYPTIONS, help="the assertion, by this algorithm")
+    parser.add_argument(
+        "--self-contained",
+        action="store_true",
+        help="the encrypted assertion declares its own namespaces",
+    )
     parser.add_argument("--name-id-format", choices=NAME_ID_FORMATS, default="persistent")
     parser.add_argument("--xmlsec1", default="/usr/bin/xmlsec1")
     parser.add_argument("--verbose", action="store_true")

@@ -72,7 +72,7 @@ fn pkcs1_and_triple_des_are_refused_by_their_names() {
         let xml = how.replace(NAME, ("NameID", "EncryptedID"), &certificate, &rng).unwrap();
         opened(&xml, std::slice::from_ref(&key), Cbc::Accepted).unwrap_err()
     };
-    let good = Encryption::default();
+    let good = Encryption::COMMON;
     let error = refused(Encryption { transport: Transport::RsaV15, ..good });
     assert_eq!(error.code(), "enc.key_transport");
     assert!(error.to_string().contains("xmlenc#rsa-1_5"), "{error}");
@@ -86,15 +86,15 @@ fn nothing_is_encrypted_twice_alike() {
     let rng = Rng::system();
     let to = recipient().certificate;
     let encrypted =
-        || Encryption::default().replace(NAME, ("NameID", "EncryptedID"), &to, &rng).unwrap();
+        || Encryption::COMMON.replace(NAME, ("NameID", "EncryptedID"), &to, &rng).unwrap();
     assert_ne!(encrypted(), encrypted());
-    let missing = Encryption::default().replace(NAME, ("Assertion", "X"), &to, &rng);
+    let missing = Encryption::COMMON.replace(NAME, ("Assertion", "X"), &to, &rng);
     assert_eq!(missing, Err(EncryptionError::Nothing("Assertion".into())));
     let elliptic = SigningKey::generate(KeyAlgorithm::Es256, 0).unwrap();
     let (now, day) = (Timestamp::from_seconds(1_795_000_000), Duration::from_secs(86_400));
     let elliptic =
         certificate::self_signed(elliptic.private_key(), "sp", now, day, [1; 16]).unwrap();
     let names = ("NameID", "EncryptedID");
-    let refused = Encryption::default().replace(NAME, names, &elliptic, &rng);
+    let refused = Encryption::COMMON.replace(NAME, names, &elliptic, &rng);
     assert_eq!(refused, Err(EncryptionError::Crypto));
 }

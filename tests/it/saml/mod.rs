@@ -1,6 +1,9 @@
 mod acs;
 mod acs_continue;
 mod authn_request;
+mod decryption;
+mod encryption;
+mod encryption_key;
 mod golden;
 mod idp_mix_up;
 mod metadata;
@@ -18,7 +21,7 @@ use crate::support::rp::{Attempt, RelyingParty};
 use crate::support::world::World;
 
 /// Connects an IdP whose key the test holds, as `forged`, and an app that knows no other.
-async fn forged(world: &World) -> (Forger, RelyingParty) {
+pub(crate) async fn forged(world: &World) -> (Forger, RelyingParty) {
     let forger = match world.issuer.starts_with("https:") {
         true => Forger::at("https://forger.test", &world.clock),
         false => Forger::new(&world.clock),
@@ -30,7 +33,11 @@ async fn forged(world: &World) -> (Forger, RelyingParty) {
 }
 
 /// Begins at the app and stops where the browser would go to the IdP.
-async fn ask(forger: &Forger, browser: &mut Browser, app: &RelyingParty) -> (Attempt, Asked) {
+pub(crate) async fn ask(
+    forger: &Forger,
+    browser: &mut Browser,
+    app: &RelyingParty,
+) -> (Attempt, Asked) {
     let attempt = app.begin(&[]).await;
     let page = browser.get(attempt.url.as_str()).await;
     (attempt, forger.asked(&page))

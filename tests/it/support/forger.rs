@@ -210,6 +210,11 @@ impl Forger {
         }
     }
 
+    /// Signs a Response as it is.
+    pub fn enveloped(&self, xml: &str) -> String {
+        sign_enveloped(xml, &self.key, Some(&self.certificate)).unwrap()
+    }
+
     /// The Response as XML, signed with this IdP's key.
     pub fn signed(&self, said: &Said, sign: Sign) -> String {
         let mut xml = said.to_xml(self.clock.now());

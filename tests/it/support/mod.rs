@@ -3,6 +3,7 @@
 pub mod bases;
 pub mod browser;
 pub mod cookies;
+pub mod encrypted;
 pub mod forger;
 pub mod html;
 pub mod idp_key;

@@ -33,6 +33,38 @@ pub fn verify(xml: &str, certificate_pem: &str) -> Result<(), String> {
     Err(String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
+/// Puts the Assertion of a Response into an EncryptedAssertion, encrypted by this algorithm with a
+/// fresh key of this kind (`aes-256`), which is encrypted to the key of a certificate (PEM).
+pub fn encrypt_assertion(xml: &str, algorithm: &str, key: &str, certificate_pem: &str) -> String {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [document, template, certificate] =
+        ["it.xml", "template.xml", "it.pem"].map(|name| folder.path().join(name));
+    let wrapped = xml
+        .replacen("<saml:Assertion ", "<saml:EncryptedAssertion><saml:Assertion ", 1)
+        .replacen("</saml:Assertion>", "</saml:Assertion></saml:EncryptedAssertion>", 1);
+    std::fs::write(&document, wrapped).expect("a written file");
+    std::fs::write(&template, ENCRYPTED.replace("CONTENT", algorithm)).expect("a written file");
+    std::fs::write(&certificate, certificate_pem).expect("a written file");
+    let mut command = Command::new("xmlsec1");
+    command.args(["--encrypt", "--session-key", key, "--pubkey-cert-pem"]).arg(&certificate);
+    command.arg("--xml-data").arg(&document).args(["--node-xpath", ASSERTION]);
+    let output = run(command.arg(&template));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let encrypted = String::from_utf8(output.stdout).expect("UTF-8");
+    let (_, root) = encrypted.split_once("?>").expect("an XML declaration");
+    root.trim().to_owned()
+}
+
+const ASSERTION: &str = "/*/*[local-name()='EncryptedAssertion']/*[local-name()='Assertion']";
+const ENCRYPTED: &str = r#"<xenc:EncryptedData xmlns:xenc="http://www.w3.org/2001/04/xmlenc#"
+  xmlns:ds="http://www.w3.org/2000/09/xmldsig#" Type="http://www.w3.org/2001/04/xmlenc#Element">
+  <xenc:EncryptionMethod Algorithm="CONTENT"/><ds:KeyInfo><xenc:EncryptedKey>
+    <xenc:EncryptionMethod Algorithm="http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p"/>
+    <ds:KeyInfo><ds:X509Data/></ds:KeyInfo>
+    <xenc:CipherData><xenc:CipherValue/></xenc:CipherData>
+  </xenc:EncryptedKey></ds:KeyInfo>
+  <xenc:CipherData><xenc:CipherValue/></xenc:CipherData></xenc:EncryptedData>"#;
+
 fn run(command: &mut Command) -> Output {
     command.output().unwrap_or_else(|error| panic!("xmlsec1 does not run ({error}): tests/setup"))
 }

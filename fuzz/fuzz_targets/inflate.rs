@@ -11,8 +11,7 @@ use sloop::saml::{BindingError, MessageKind, RawQuery};
 const LIMIT: usize = 16 * 1024;
 
 fuzz_target!(|input: &[u8]| {
-    let query: String =
-        url::form_urlencoded::Serializer::new("SAMLResponse=".to_owned()).finish();
+    let query: String = url::form_urlencoded::Serializer::new("SAMLResponse=".to_owned()).finish();
     let value: String =
         url::form_urlencoded::byte_serialize(STANDARD.encode(input).as_bytes()).collect();
     let query = format!("{query}{value}");

@@ -9,7 +9,9 @@ use sloop::xml::{Document, Element, Limits, c14n, parse};
 fuzz_target!(|input: &[u8]| {
     let Ok(document) = parse(input, &Limits::MESSAGE) else { return };
     let text = std::str::from_utf8(input).expect("only UTF-8 is accepted");
-    let other = roxmltree::Document::parse(text).expect("only XML is accepted");
+    // XML 1.0 2.11, done before: in text, it takes a line end after a reference for part of that.
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let other = roxmltree::Document::parse(&text).expect("only XML is accepted");
     same(document.root(), other.root_element());
 
     let Ok(canonical) = c14n::exclusive(document.root(), None, &["p", "#default"]) else { return };
@@ -37,7 +39,7 @@ fn same(ours: Element<'_>, other: roxmltree::Node<'_, '_>) {
     assert_eq!(ours.elements().count(), children.len());
     if children.is_empty() {
         // Comments split a text there; here they never do.
-        let text: String = other.children().filter_map(|child| child.text_storage_of()).collect();
+        let text: String = other.children().filter_map(|child| child.own_text()).collect();
         assert_eq!(ours.text(), Ok(text.as_str()));
     }
     for (ours, other) in ours.elements().zip(children) {
@@ -47,11 +49,11 @@ fn same(ours: Element<'_>, other: roxmltree::Node<'_, '_>) {
 
 trait TextOf<'a> {
     /// The text of a text node; comments have none.
-    fn text_storage_of(&self) -> Option<&'a str>;
+    fn own_text(&self) -> Option<&'a str>;
 }
 
 impl<'a> TextOf<'a> for roxmltree::Node<'a, '_> {
-    fn text_storage_of(&self) -> Option<&'a str> {
+    fn own_text(&self) -> Option<&'a str> {
         if self.is_text() { self.text() } else { None }
     }
 }

@@ -194,7 +194,7 @@ impl Golden {
                 (">ada", ">adA"),
                 ("\"_session\"", "\"_sessioN\""),
                 ("@ex", "@eX"),
-                ("/saml/metadata<", "/saml/metadatA<"),
+                ("/saml/metadata", "/saml/metadatA"),
                 ("PasswordProtectedTransport<", "PasswordProtectedTransporT<"),
             ],
         };

@@ -41,8 +41,9 @@ fn signed(make: &Path, name: &str, key: &[u8]) -> String {
         let id = format!("_{element}");
         let start = xml.find(&format!("ID=\"{id}\"")).or_else(|| xml.find(&format!("ID='{id}'")));
         let start = start.expect("the element");
-        let issuer = start + xml[start..].find("Issuer>").expect("its Issuer");
-        let end = issuer + xml[issuer + 1..].find("Issuer>").expect("its end") + 1 + "Issuer>".len();
+        let ends = ["</saml:Issuer>", "</Issuer>"].into_iter();
+        let ends = ends.filter_map(|end| Some(xml[start..].find(end)? + start + end.len()));
+        let end = ends.min().expect("its Issuer");
         xml.insert_str(end, &template_of(&id, algorithm, !prefixes.is_empty()));
         // It signs the first signature in the document: the one that was put in last.
         xml = Crypto::sign_xml(xml, key).expect("samael signs");
@@ -52,7 +53,9 @@ fn signed(make: &Path, name: &str, key: &[u8]) -> String {
 
 fn template_of(id: &str, algorithm: &str, prefixes: bool) -> String {
     let listed = if prefixes {
-        format!("<ec:InclusiveNamespaces xmlns:ec=\"{EXCLUSIVE}\" PrefixList=\"#default xs xsi saml\"/>")
+        format!(
+            "<ec:InclusiveNamespaces xmlns:ec=\"{EXCLUSIVE}\" PrefixList=\"#default xs xsi saml\"/>"
+        )
     } else {
         String::new()
     };

@@ -29,6 +29,7 @@ fuzz:  ## fuzz TARGET=parse for SECONDS=600: parse verify redirect_query inflate
 lint:  ## format, clippy and (where cargo-deny is installed) licences, bans and sources
 	cargo fmt --check
 	cargo fmt --check --manifest-path tests/oracle/Cargo.toml
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	@flags=$$(packaging/build-flags) && set -x && \
 		cargo clippy --locked --all-targets $$flags -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked check; \

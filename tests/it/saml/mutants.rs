@@ -5,6 +5,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use sloop::saml::RawQuery;
+use sloop::xml::{Limits, parse};
+
 use crate::support::bases::Bases;
 use crate::support::mutator::{Choices as _, Seeded, mutate_query, mutate_xml};
 
@@ -17,6 +20,8 @@ const QUERIES: u64 = 4;
 struct Tally {
     accepted: AtomicUsize,
     refused: AtomicUsize,
+    /// Refused before anything was looked at: no XML, or no query of the binding.
+    illegible: AtomicUsize,
     unchanged: AtomicUsize,
 }
 
@@ -41,16 +46,18 @@ fn what_is_accepted_says_what_was_signed() {
         }
     });
 
-    let [accepted, refused, unchanged] =
-        [&tally.accepted, &tally.refused, &tally.unchanged].map(|it| it.load(Ordering::Relaxed));
+    let Tally { accepted, refused, illegible, unchanged } = tally;
+    let [accepted, refused, illegible, unchanged] =
+        [accepted, refused, illegible, unchanged].map(AtomicUsize::into_inner);
     println!(
-        "{count} mutants: {accepted} accepted, each with what was signed; {refused} refused; \
-         {unchanged} were no change; {:.0} s",
+        "{count} mutants: {accepted} accepted, each with what was signed; {refused} refused and \
+         {illegible} illegible; {unchanged} were no change; {:.0} s",
         began.elapsed().as_secs_f64()
     );
-    assert_eq!(accepted + refused + unchanged, usize::try_from(count).unwrap());
-    // Neither half may be empty, or nothing was tried.
-    assert!(accepted * 200 > refused && refused > 4 * accepted, "{accepted} {refused}");
+    assert_eq!(accepted + refused + illegible + unchanged, usize::try_from(count).unwrap());
+    // A good part of each kind, or nothing was tried.
+    let part = usize::try_from(count).unwrap() / 50;
+    assert!(accepted > part && refused > 5 * part && illegible > part, "no good mix");
 }
 
 /// How many. The environment is how `make` says it.
@@ -61,11 +68,13 @@ fn mutants() -> u64 {
 
 fn try_one(number: u64, bases: &Bases, tally: &Tally) {
     let mut choices = Seeded::new(SEED ^ number.wrapping_mul(0x2545_F491_4F6C_DD1D));
-    let (base, mutant, accepted, right);
+    let (base, mutant, legible, accepted, right);
     if number % QUERIES == 0 {
         let query = choices.pick(&bases.queries).unwrap();
         base = query.as_bytes();
         mutant = mutate_query(base, &mut choices);
+        legible =
+            std::str::from_utf8(&mutant).is_ok_and(|query| RawQuery::new(query).parse().is_ok());
         let believed = bases.judge_query(&mutant);
         accepted = believed.is_some();
         right = believed == bases.judge_query(base);
@@ -73,6 +82,7 @@ fn try_one(number: u64, bases: &Bases, tally: &Tally) {
         let (_, response) = choices.pick(&bases.responses).unwrap();
         base = response.as_bytes();
         mutant = mutate_xml(base, &mut choices);
+        legible = parse(&mutant, &Limits::MESSAGE).is_ok();
         let login = bases.judge(&mutant);
         accepted = login.is_some();
         right = login.as_ref() == Some(&bases.login);
@@ -82,7 +92,8 @@ fn try_one(number: u64, bases: &Bases, tally: &Tally) {
     let counter = match accepted {
         _ if mutant == base => &tally.unchanged,
         true => &tally.accepted,
-        false => &tally.refused,
+        false if legible => &tally.refused,
+        false => &tally.illegible,
     };
     counter.fetch_add(1, Ordering::Relaxed);
 }

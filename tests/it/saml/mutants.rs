@@ -69,7 +69,7 @@ fn mutants() -> u64 {
 fn try_one(number: u64, bases: &Bases, tally: &Tally) {
     let mut choices = Seeded::new(SEED ^ number.wrapping_mul(0x2545_F491_4F6C_DD1D));
     let (base, mutant, legible, accepted, right);
-    if number % QUERIES == 0 {
+    if number.is_multiple_of(QUERIES) {
         let query = choices.pick(&bases.queries).unwrap();
         base = query.as_bytes();
         mutant = mutate_query(base, &mut choices);

@@ -2,7 +2,9 @@
 # CARGO_TARGET_DIR is respected.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint
+TARGETS = parse verify redirect_query inflate metadata decrypt
+
+.PHONY: help demo test mutants fuzz bench lint
 
 help:  ## what can be made here
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -14,12 +16,23 @@ demo:  ## bridge, test IdP and two apps on loopback; ARGS=--once runs it once an
 test:  ## every test, on SQLite and PostgreSQL, with real peers; installs what it needs
 	@tests/run
 
+mutants:  ## a million changed messages: what is accepted says what was signed; MUTANTS=n
+	@flags=$$(packaging/build-flags) && SLOOP_MUTANTS=$(or $(MUTANTS),1000000) \
+		cargo test --locked --release --test it $$flags -- --nocapture saml::mutants
+
+fuzz:  ## fuzz TARGET=parse for SECONDS=600: parse verify redirect_query inflate metadata decrypt
+	@case " $(TARGETS) " in *" $(TARGET) "*) ;; *) echo "TARGET is one of: $(TARGETS)"; exit 1;; esac
+	@mkdir -p fuzz/target/corpus/$(TARGET)
+	cargo +nightly fuzz run $(TARGET) fuzz/target/corpus/$(TARGET) fuzz/corpus/$(TARGET) -- \
+		-dict=fuzz/saml.dict -max_total_time=$(or $(SECONDS),600) -timeout=10 -rss_limit_mb=2048
+
 bench:  ## what SAML costs beside bare OpenSSL (docs/performance.md); ARGS=decrypt shows those rows only
 	@flags=$$(packaging/build-flags) && exec cargo bench --locked $$flags --bench saml -- $(ARGS)
 
 lint:  ## format, clippy and (where cargo-deny is installed) licences, bans and sources; needs no network
 	cargo fmt --check
 	cargo fmt --check --manifest-path tests/oracle/Cargo.toml
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	@flags=$$(packaging/build-flags) && set -x && \
 		cargo clippy --locked --all-targets $$flags -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked check bans licenses sources; \

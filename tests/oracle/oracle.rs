@@ -15,8 +15,8 @@ use samael::traits::ToXml as _;
 use sloop::clock::{Clock, Timestamp};
 use sloop::saml::binding::redirect;
 use sloop::saml::{
-    AuthnRequest, Decryption, EntityId, Expected, Login, LogoutRequest, LogoutResponse, MessageKind, NameId,
-    NameIdPolicy, Received, Rejection, SessionIndex, SpMetadata, Status,
+    AuthnRequest, Decryption, EntityId, Expected, Login, LogoutRequest, LogoutResponse,
+    MessageKind, NameId, NameIdPolicy, Received, Rejection, SessionIndex, SpMetadata, Status,
 };
 use sloop::xml::sign::{SigningKey, sign_enveloped};
 use sloop::xml::verify::{PublicKey, TrustedKeys};

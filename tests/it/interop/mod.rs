@@ -1,9 +1,11 @@
-//! Stories with programs that others wrote: pysaml2 as the IdP, `xmlsec1` and OpenSSL as judges.
+//! Stories with programs that others wrote: pysaml2 as the IdP; `xmlsec1`, OpenSSL, signxml and libxml2 as judges.
 
 mod encryption;
+mod libxml2;
 mod logout;
 mod schema;
 mod sign_in;
+mod signxml;
 mod variants;
 mod xmlsec1;
 

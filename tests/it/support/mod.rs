@@ -1,5 +1,6 @@
 //! What stories are told with: a world with the service and its peers, and a browser.
 
+pub mod bases;
 pub mod browser;
 pub mod cookies;
 pub mod document;
@@ -9,9 +10,12 @@ pub mod html;
 pub mod idp_key;
 pub mod idp_request;
 pub mod jwt;
+pub mod mutator;
 pub mod postgres;
 pub mod pysaml2;
+pub mod python;
 pub mod query;
+pub mod random_xml;
 pub mod rp;
 pub mod schema;
 pub mod wire;

@@ -1,12 +1,17 @@
 mod acs;
 mod acs_continue;
+mod ambush;
 mod authn_request;
+mod exclusion;
 mod idp_mix_up;
 mod metadata;
+mod parser;
 mod replay;
 mod session_end;
 mod status;
+mod signature_shape;
 mod switched_user;
+mod wrapping;
 
 use serde_json::json;
 

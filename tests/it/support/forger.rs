@@ -222,6 +222,16 @@ impl Forger {
         xml
     }
 
+    /// For messages that a test writes by hand.
+    pub fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
+    /// In DER.
+    pub fn certificate(&self) -> &[u8] {
+        &self.certificate
+    }
+
     /// The browser brings the answer: one request.
     pub async fn send(
         &self,
@@ -238,7 +248,7 @@ impl Forger {
         &self,
         world: &World,
         browser: &mut Browser,
-        xml: &str,
+        xml: impl AsRef<[u8]>,
         relay_state: Option<&str>,
     ) -> Page {
         let encoded = STANDARD.encode(xml);

@@ -1,15 +1,20 @@
 //! What stories are told with: a world with the service and its peers, and a browser.
 
+pub mod attack;
+pub mod audit;
 pub mod browser;
+pub mod careless;
 pub mod cookies;
 pub mod forger;
 pub mod html;
 pub mod idp_key;
 pub mod jwt;
+pub mod mutation;
 pub mod postgres;
 pub mod pysaml2;
 pub mod query;
 pub mod rp;
+pub mod sink;
 pub mod wire;
 pub mod world;
 pub mod xmlsec1;

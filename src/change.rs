@@ -253,6 +253,8 @@ pub enum KeyPurpose {
     Oidc,
     /// SAML messages and our SP metadata.
     Saml,
+    /// What IdPs encrypt for us.
+    SamlEncryption,
 }
 
 impl KeyPurpose {
@@ -260,6 +262,7 @@ impl KeyPurpose {
         match self {
             Self::Oidc => "oidc",
             Self::Saml => "saml",
+            Self::SamlEncryption => "saml_encryption",
         }
     }
 }

@@ -72,6 +72,13 @@ pub struct IdpSettings {
     /// Off only where the IdP does not check signatures of AuthnRequests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sign_requests: Option<bool>,
+    /// Whether AES-CBC is decrypted although no signature covers the ciphertext. Only for an IdP that
+    /// can neither use AES-GCM nor sign the Response.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub allow_cbc: bool,
+    /// Whether an Assertion must be encrypted; as `[saml] require_encryption` says if not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub require_encryption: Option<bool>,
     /// The binding for LogoutRequests where the IdP offers several; Redirect if not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slo_binding: Option<BrowserBinding>,
@@ -95,6 +102,8 @@ pub struct SettingsChange {
     pub without_session_index: Option<WithoutSessionIndex>,
     pub unsigned_logout_response: Option<UnsignedLogoutResponse>,
     pub sign_requests: Option<bool>,
+    pub allow_cbc: Option<bool>,
+    pub require_encryption: Option<bool>,
     pub slo_binding: Option<BrowserBinding>,
     pub sso_binding: Option<BrowserBinding>,
     pub domains: Option<Vec<EmailDomain>>,
@@ -113,6 +122,8 @@ impl SettingsChange {
                 .unsigned_logout_response
                 .unwrap_or(settings.unsigned_logout_response),
             sign_requests: self.sign_requests.or(settings.sign_requests),
+            allow_cbc: self.allow_cbc.unwrap_or(settings.allow_cbc),
+            require_encryption: self.require_encryption.or(settings.require_encryption),
             slo_binding: self.slo_binding.or(settings.slo_binding),
             sso_binding: self.sso_binding.or(settings.sso_binding),
             domains: self.domains.unwrap_or(settings.domains),

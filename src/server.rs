@@ -166,6 +166,7 @@ fn settings(config: &Config) -> Settings {
     Settings {
         saml_entity_id,
         clock_skew: config.saml.clock_skew,
+        require_encryption: config.saml.require_encryption,
         session: Lifetime { idle: config.session.idle, absolute: config.session.absolute },
         code_lifetime: config.tokens.code,
         access_token_lifetime: config.tokens.access,

@@ -66,6 +66,13 @@ pub(super) struct Add {
     /// Whether AuthnRequests are signed: true (the default), or false
     #[arg(long)]
     sign_requests: Option<bool>,
+    /// Whether AES-CBC is decrypted although nothing signed the ciphertext: false (the default), or
+    /// true for an IdP that can neither use AES-GCM nor sign the Response
+    #[arg(long)]
+    allow_cbc: Option<bool>,
+    /// Whether an assertion must be encrypted: true or false; else as the configuration says
+    #[arg(long)]
+    require_encryption: Option<bool>,
     /// An e-mail domain whose people belong to this IdP
     #[arg(long = "domain", value_name = "D")]
     domains: Vec<EmailDomain>,
@@ -149,6 +156,8 @@ impl Add {
             without_session_index: self.without_session_index,
             unsigned_logout_response: self.unsigned_logout_response,
             sign_requests: self.sign_requests,
+            allow_cbc: self.allow_cbc,
+            require_encryption: self.require_encryption,
             slo_binding: self.slo_binding,
             sso_binding: self.sso_binding,
             domains: (!self.domains.is_empty()).then_some(self.domains),

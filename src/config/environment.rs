@@ -21,6 +21,13 @@ pub(super) fn read(
         let Some(text) = env(&variable) else { continue };
         let result = match key.set {
             Set::One(set) => set(config, text.trim()),
+            Set::Flag(set) => match text.trim().parse() {
+                Ok(flag) => {
+                    set(config, flag);
+                    Ok(())
+                }
+                Err(_) => Err("write true or false".to_owned()),
+            },
             Set::List(set) => {
                 let elements = text.split(',').map(str::trim).filter(|text| !text.is_empty());
                 set(config, &elements.collect::<Vec<_>>())

@@ -74,6 +74,13 @@ impl Source<'_> {
                 Some(text) => set(config, text),
                 None => Err("write a text in quotes".to_owned()),
             },
+            Set::Flag(set) => match value.get_ref().as_bool() {
+                Some(flag) => {
+                    set(config, flag);
+                    Ok(())
+                }
+                None => Err("write true or false, without quotes".to_owned()),
+            },
             Set::List(set) => match texts(value.get_ref()) {
                 Some(texts) => set(config, &texts),
                 None => Err("write a list of texts, for example [\"one\", \"two\"]".to_owned()),

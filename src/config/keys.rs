@@ -20,6 +20,8 @@ pub(super) struct Key {
 pub(super) enum Set {
     /// A text.
     One(fn(&mut Config, &str) -> Result<(), String>),
+    /// `true` or `false`, without quotes.
+    Flag(fn(&mut Config, bool)),
     /// A list of texts; in the environment separated by commas.
     List(fn(&mut Config, &[&str]) -> Result<(), String>),
 }
@@ -44,6 +46,10 @@ const fn one(path: &'static str, set: fn(&mut Config, &str) -> Result<(), String
     Key { path, set: Set::One(set), secret: false }
 }
 
+const fn flag(path: &'static str, set: fn(&mut Config, bool)) -> Key {
+    Key { path, set: Set::Flag(set), secret: false }
+}
+
 const fn list(path: &'static str, set: fn(&mut Config, &[&str]) -> Result<(), String>) -> Key {
     Key { path, set: Set::List(set), secret: false }
 }
@@ -64,6 +70,7 @@ pub(super) static KEYS: &[Key] = &[
     one("saml.clock_skew", |config, text| {
         put(&mut config.saml.clock_skew, duration(text, &(Duration::ZERO..=MAX_SKEW)))
     }),
+    flag("saml.require_encryption", |config, flag| config.saml.require_encryption = flag),
     one("session.idle", |config, text| {
         put(&mut config.session.idle, duration(text, &(MINUTE..=MAX_SESSION)))
     }),

@@ -58,6 +58,8 @@ pub struct Saml {
     pub entity_id: Option<EntityId>,
     /// How far clocks of IdPs may be off.
     pub clock_skew: Duration,
+    /// Whether an Assertion that is not encrypted is refused, where the IdP has no setting of its own.
+    pub require_encryption: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,7 +172,11 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             ca_file: None,
             egress_allow: Vec::new(),
-            saml: Saml { entity_id: None, clock_skew: Duration::from_secs(60) },
+            saml: Saml {
+                entity_id: None,
+                clock_skew: Duration::from_secs(60),
+                require_encryption: false,
+            },
             session: Session {
                 idle: Duration::from_secs(8 * 3600),
                 absolute: Duration::from_secs(24 * 3600),

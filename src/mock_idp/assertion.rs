@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::Sign;
 use super::person::Person;
+use super::{Encrypt, Encryption, EncryptionError, Refusal, Sign};
 use crate::clock::Timestamp;
+use crate::rng::Rng;
 use crate::saml::{EntityId, NameId, SessionIndex, Status};
 use crate::xml::ns;
-use crate::xml::sign::{SignError, SigningKey, sign_enveloped, sign_enveloped_at};
+use crate::xml::sign::{SigningKey, sign_enveloped, sign_enveloped_at};
 use crate::xml::write::{WriteError, Writer};
 
 /// How long an assertion may be on its way.
@@ -57,24 +58,47 @@ pub(super) fn failed(envelope: &Envelope<'_>, status: &Status) -> Result<String,
     writer.finish()
 }
 
-/// Signs the Assertion of a Response, the Response itself, or both: the inner one first, because
-/// the outer signature covers it.
-pub(super) fn sign(
-    response: String,
-    assertion_id: &str,
-    sign: Sign,
-    key: &SigningKey,
-    certificate_der: &[u8],
-) -> Result<String, SignError> {
-    let certificate = Some(certificate_der);
-    let mut xml = response;
-    if matches!(sign, Sign::Assertion | Sign::Both) {
-        xml = sign_enveloped_at(&xml, assertion_id, key, certificate)?;
+/// What becomes of a Response before it is sent.
+pub(super) struct Finish<'a> {
+    pub(super) sign: Sign,
+    pub(super) key: &'a SigningKey,
+    pub(super) certificate_der: &'a [u8],
+    pub(super) encrypt: Option<Encrypt>,
+    /// The service provider's, to encrypt to.
+    pub(super) recipient_der: Option<&'a [u8]>,
+    pub(super) rng: &'a Rng,
+}
+
+impl Finish<'_> {
+    /// Signs the Assertion of a Response, the Response itself, or both: the inner one first, because
+    /// the outer signature covers it. What is encrypted is covered as it is sent.
+    pub(super) fn finish(&self, response: String, assertion_id: &str) -> Result<String, Refusal> {
+        let certificate = Some(self.certificate_der);
+        let mut xml = response;
+        if let Some(encryption) = self.encrypt.and_then(Encrypt::name_id) {
+            xml = self.encrypt(encryption, &xml, ("NameID", "EncryptedID"))?;
+        }
+        if matches!(self.sign, Sign::Assertion | Sign::Both) {
+            xml = sign_enveloped_at(&xml, assertion_id, self.key, certificate)?;
+        }
+        if let Some(encryption) = self.encrypt.and_then(Encrypt::assertion) {
+            xml = self.encrypt(encryption, &xml, ("Assertion", "EncryptedAssertion"))?;
+        }
+        if matches!(self.sign, Sign::Response | Sign::Both) {
+            xml = sign_enveloped(&xml, self.key, certificate)?;
+        }
+        Ok(xml)
     }
-    if matches!(sign, Sign::Response | Sign::Both) {
-        xml = sign_enveloped(&xml, key, certificate)?;
+
+    fn encrypt(
+        &self,
+        encryption: Encryption,
+        xml: &str,
+        names: (&str, &str),
+    ) -> Result<String, Refusal> {
+        let to = self.recipient_der.ok_or(EncryptionError::NoKey)?;
+        Ok(encryption.replace(xml, names, to, self.rng)?)
     }
-    Ok(xml)
 }
 
 fn open(envelope: &Envelope<'_>, status: &Status) -> Writer {

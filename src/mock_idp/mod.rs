@@ -5,6 +5,7 @@
 //! it. It is also the only part of the program that can write an assertion.
 
 mod assertion;
+pub mod encryption;
 mod journal;
 mod login;
 mod message;
@@ -32,6 +33,7 @@ use crate::rng::Rng;
 use crate::saml::{Binding, EntityId};
 use crate::xml::sign::SigningKey;
 
+pub use encryption::{Encryption, EncryptionError};
 pub use journal::{Entry, Session};
 pub use refusal::Refusal;
 pub use service_provider::ServiceProviderError;
@@ -51,11 +53,38 @@ pub struct Options {
     /// Whether an assertion names its session.
     pub session_index: bool,
     pub sign: Sign,
+    /// What it encrypts, if anything, to the key in the service provider's metadata.
+    pub encrypt: Option<Encrypt>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { slo: Slo::Redirect, session_index: true, sign: Sign::Both }
+        Self { slo: Slo::Redirect, session_index: true, sign: Sign::Both, encrypt: None }
+    }
+}
+
+/// What is encrypted, and how. Each is signed before, where it is signed at all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Encrypt {
+    Assertion(Encryption),
+    NameId(Encryption),
+    /// The NameID within the Assertion.
+    Both(Encryption),
+}
+
+impl Encrypt {
+    fn assertion(self) -> Option<Encryption> {
+        match self {
+            Self::Assertion(encryption) | Self::Both(encryption) => Some(encryption),
+            Self::NameId(_) => None,
+        }
+    }
+
+    fn name_id(self) -> Option<Encryption> {
+        match self {
+            Self::NameId(encryption) | Self::Both(encryption) => Some(encryption),
+            Self::Assertion(_) => None,
+        }
     }
 }
 

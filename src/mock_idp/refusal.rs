@@ -1,3 +1,4 @@
+use super::EncryptionError;
 use crate::http::extract::RawParamsError;
 use crate::oidc::Duplicate;
 use crate::saml::{BindingError, EntityId, MessageError};
@@ -47,6 +48,9 @@ pub enum Refusal {
     /// A fault of this IdP.
     #[error("the answer could not be signed: {0}")]
     Sign(#[from] SignError),
+    /// The service provider has no key, or a fault of this IdP.
+    #[error("the answer could not be encrypted: {0}")]
+    Encryption(#[from] EncryptionError),
     /// A value of the request cannot stand in the answer.
     #[error("the answer could not be written: {0}")]
     Write(#[from] WriteError),
@@ -74,6 +78,7 @@ impl Refusal {
             Self::UserName => "user_name",
             Self::UnknownSignIn => "unknown_sign_in",
             Self::Sign(error) => error.code(),
+            Self::Encryption(error) => error.code(),
             Self::Write(error) => error.code(),
         }
     }

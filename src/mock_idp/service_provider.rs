@@ -15,6 +15,8 @@ pub(super) struct ServiceProvider {
     pub(super) assertion_consumers: Vec<String>,
     pub(super) single_logout: Vec<Endpoint>,
     pub(super) keys: TrustedKeys,
+    /// The first certificate that we may encrypt to, in DER.
+    pub(super) encryption_certificate: Option<Vec<u8>>,
 }
 
 /// What is wrong with a service provider's metadata.
@@ -72,10 +74,20 @@ impl ServiceProvider {
         if assertion_consumers.is_empty() {
             return Err(ServiceProviderError::NoAssertionConsumer);
         }
-        let keys =
-            TrustedKeys::new(signing_keys(role)?).map_err(|_| ServiceProviderError::NoKey)?;
-        let single_logout = endpoints(role, "SingleLogoutService")?;
-        Ok(Self { entity_id, assertion_consumers, single_logout, keys })
+        let mut keys = Vec::new();
+        for (line, der) in certificates(role, "signing")? {
+            let key = PublicKey::from_certificate_der(&der);
+            keys.push(key.map_err(|error| ServiceProviderError::Key { line, error })?);
+        }
+        let mut to_encrypt = certificates(role, "encryption")?.into_iter();
+        let encryption_certificate = to_encrypt.next().map(|(_, der)| der);
+        Ok(Self {
+            entity_id,
+            assertion_consumers,
+            single_logout: endpoints(role, "SingleLogoutService")?,
+            keys: TrustedKeys::new(keys).map_err(|_| ServiceProviderError::NoKey)?,
+            encryption_certificate,
+        })
     }
 
     /// Where the answer to a LogoutRequest goes: by the binding that the request came with, or else
@@ -104,11 +116,15 @@ fn endpoints(role: Element<'_>, local: &str) -> Result<Vec<Endpoint>, ShapeError
     Ok(endpoints)
 }
 
-/// A key without a `use` serves both purposes (SAML Metadata 2.4.1.1).
-fn signing_keys(role: Element<'_>) -> Result<Vec<PublicKey>, ServiceProviderError> {
-    let mut keys = Vec::new();
+/// The certificates for one purpose, each with its line. A key without a `use` serves both (SAML
+/// Metadata 2.4.1.1).
+fn certificates(
+    role: Element<'_>,
+    purpose: &str,
+) -> Result<Vec<(u32, Vec<u8>)>, ServiceProviderError> {
+    let mut found = Vec::new();
     for descriptor in role.children(ns::MD, "KeyDescriptor") {
-        if !matches!(descriptor.attribute("use"), None | Some("signing")) {
+        if descriptor.attribute("use").is_some_and(|usage| usage != purpose) {
             continue;
         }
         let info = descriptor.required(ns::DS, "KeyInfo")?;
@@ -119,12 +135,11 @@ fn signing_keys(role: Element<'_>) -> Result<Vec<PublicKey>, ServiceProviderErro
                 let der = STANDARD
                     .decode(base64)
                     .map_err(|_| ServiceProviderError::Certificate { line })?;
-                let key = PublicKey::from_certificate_der(&der);
-                keys.push(key.map_err(|error| ServiceProviderError::Key { line, error })?);
+                found.push((line, der));
             }
         }
     }
-    Ok(keys)
+    Ok(found)
 }
 
 #[cfg(test)]

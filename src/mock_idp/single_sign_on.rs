@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 
-use super::assertion::{self, Envelope, Statement};
+use super::assertion::{self, Envelope, Finish, Statement};
 use super::journal::{Entry, Session};
 use super::message::Received;
 use super::person::Person;
@@ -89,8 +89,15 @@ impl MockIdp {
             authn_instant: session.authn_instant,
         };
         let xml = assertion::signed_in(&self.envelope(open, &response_id), &statement)?;
-        let sign = idp.options.sign;
-        let xml = assertion::sign(xml, &assertion_id, sign, &idp.key, &idp.certificate)?;
+        let finish = Finish {
+            sign: idp.options.sign,
+            key: &idp.key,
+            certificate_der: &idp.certificate,
+            encrypt: idp.options.encrypt,
+            recipient_der: sp.encryption_certificate.as_deref(),
+            rng: &idp.rng,
+        };
+        let xml = finish.finish(xml, &assertion_id)?;
         self.state().record(Entry::Issued {
             user: session.user.clone(),
             name_id: session.name_id.clone(),

@@ -13,9 +13,10 @@ use super::*;
 use crate::saml::binding::{post, redirect};
 use crate::saml::message::verify_enveloped;
 use crate::saml::{
-    AuthnRequest, Binding, Expected, ExpectedAnswer, IdpMetadata, Login, LogoutRequest,
+    AuthnRequest, Binding, Decryption, Expected, ExpectedAnswer, IdpMetadata, Login, LogoutRequest,
     LogoutResponse, MessageKind, NameId, Proof, RawQuery, Received, SessionIndex, SpMetadata,
 };
+use crate::xml::decrypt::DecryptionKey;
 use crate::xml::sign::sign_enveloped;
 use crate::xml::{Limits, parse};
 
@@ -30,6 +31,7 @@ struct World {
     clock: Clock,
     rng: Rng,
     key: SigningKey,
+    decryption_key: DecryptionKey,
     certificate: Vec<u8>,
     metadata: IdpMetadata,
     cookie: Option<String>,
@@ -55,12 +57,15 @@ impl World {
             acs: vec![ACS.into()],
             slo: SLO_URL.into(),
             signing_certificates: vec![certificate.clone()],
+            encryption_certificates: vec![certificate.clone()],
             name_id_formats: vec![],
         };
         idp.trust(&sp_metadata.to_xml().unwrap()).unwrap();
         let metadata = IdpMetadata::parse(idp.metadata().as_bytes(), None, clock.now()).unwrap();
-        let key = SigningKey::from_pkcs8_der(&pair.to_pkcs8_der().unwrap()).unwrap();
-        Self { idp, clock, rng, key, certificate, metadata, cookie: None }
+        let der = pair.to_pkcs8_der().unwrap();
+        let key = SigningKey::from_pkcs8_der(&der).unwrap();
+        let decryption_key = DecryptionKey::from_pkcs8_der(&der).unwrap();
+        Self { idp, clock, rng, key, decryption_key, certificate, metadata, cookie: None }
     }
 
     async fn send(&mut self, request: Request<Body>) -> Page {
@@ -124,8 +129,12 @@ impl World {
             clock_skew: Duration::ZERO,
             authn_not_before: None,
         };
-        let signed = Received::read(&document)?.verify(&self.metadata.signing_keys)?;
-        signed.accept(&expected, self.clock.now())
+        let keys = [self.decryption_key.clone()];
+        let decryption = Decryption { keys: &keys, ..Decryption::NONE };
+        let received = Received::read(&document)?;
+        received.verify(&self.metadata.signing_keys, &decryption, |signed| {
+            signed.accept(&expected, self.clock.now())
+        })
     }
 
     /// Signs a person in and returns what was asserted.

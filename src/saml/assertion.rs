@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::attribute::{self, Attribute};
 use super::authn_statement::Authentication;
-use super::message::{self, MessageError};
 use super::response::{Expected, Rejection};
-use super::{NameId, SessionIndex};
+use super::{NameId, SessionIndex, decryption, message};
 use crate::clock::Timestamp;
+use crate::xml::decrypt::DecryptionKey;
 use crate::xml::{Element, ns};
 
 const BEARER: &str = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
@@ -34,6 +34,7 @@ pub struct Login {
 
 pub(super) fn accept(
     assertion: Element<'_>,
+    keys: &[DecryptionKey],
     expected: &Expected,
     now: Timestamp,
 ) -> Result<Login, Rejection> {
@@ -57,7 +58,7 @@ pub(super) fn accept(
     Ok(Login {
         assertion_id,
         not_on_or_after: ends.plus(moment.skew),
-        name_id: read_name_id(subject)?,
+        name_id: decryption::name_id(subject, keys)?,
         session_indexes: authentication.session_indexes,
         authn_instant: authentication.instant,
         session_not_on_or_after: authentication.session_not_on_or_after,
@@ -82,19 +83,6 @@ impl Moment {
     /// Whether a NotBefore has not come yet for certain.
     pub(super) fn is_future(self, not_before: Timestamp) -> bool {
         self.now < not_before.minus(self.skew)
-    }
-}
-
-fn read_name_id(subject: Element<'_>) -> Result<Option<NameId>, Rejection> {
-    if subject.optional(ns::SAML, "EncryptedID")?.is_some() {
-        return Err(Rejection::Encrypted("NameID"));
-    }
-    if subject.optional(ns::SAML, "BaseID")?.is_some() {
-        return Err(MessageError::Unsupported("BaseID").into());
-    }
-    match subject.optional(ns::SAML, "NameID")? {
-        Some(name_id) => Ok(Some(NameId::read(name_id)?)),
-        None => Ok(None),
     }
 }
 
@@ -381,10 +369,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_id_may_be_absent_but_not_encrypted() {
+    fn a_name_id_may_be_absent() {
         let own = r#"<saml:NameID Format="urn:f" SPNameQualifier="">ada</saml:NameID>"#;
         assert_eq!(changed(own, "").unwrap().name_id, None);
-        assert_eq!(changed(own, "<saml:EncryptedID/>"), Err(Rejection::Encrypted("NameID")));
+        let empty = changed(own, "<saml:EncryptedID/>").unwrap_err();
+        assert_eq!(empty.code(), "xml.missing_element");
+        let both = changed(own, &format!("{own}<saml:EncryptedID/>")).unwrap_err();
+        assert_eq!(both.code(), "saml.too_many");
         assert!(matches!(
             changed(own, "<saml:BaseID/>"),
             Err(Rejection::Message(MessageError::Unsupported("BaseID")))

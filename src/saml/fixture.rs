@@ -12,11 +12,11 @@ use openssl::pkey::{PKey, PKeyRef, Private};
 use openssl::x509::{X509, X509NameBuilder};
 
 use super::response::Expected;
-use super::{EntityId, Login, Received, Rejection};
+use super::{Decryption, EntityId, Login, Received, Rejection};
 use crate::clock::Timestamp;
 use crate::xml::sign::{SigningKey, sign_enveloped, sign_enveloped_at};
 use crate::xml::verify::TrustedKeys;
-use crate::xml::{Limits, ns, parse};
+use crate::xml::{Document, Limits, ns, parse};
 
 pub(super) const IDP: &str = "https://idp.example/metadata";
 pub(super) const SP: &str = "https://sp.example/saml/metadata";
@@ -125,7 +125,16 @@ pub(super) fn receive(xml: &str) -> Result<Login, Rejection> {
 
 pub(super) fn receive_as(xml: &str, expected: &Expected) -> Result<Login, Rejection> {
     let document = parse(xml.as_bytes(), &Limits::MESSAGE).unwrap();
-    Received::read(&document)?.verify(&trusted(&[idp_key()]))?.accept(expected, now())
+    receive_with(&document, expected, &Decryption::NONE)
+}
+
+pub(super) fn receive_with(
+    document: &Document<'_>,
+    expected: &Expected,
+    decryption: &Decryption<'_>,
+) -> Result<Login, Rejection> {
+    let received = Received::read(document)?;
+    received.verify(&trusted(&[idp_key()]), decryption, |signed| signed.accept(expected, now()))
 }
 
 /// The outcome of the good Response with one part of its Assertion replaced before it was signed.

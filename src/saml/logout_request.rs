@@ -1,6 +1,7 @@
 use super::message::{self, Head, MessageError};
-use super::{EntityId, NameId, SessionIndex};
+use super::{EntityId, NameId, SessionIndex, decryption};
 use crate::clock::Timestamp;
+use crate::xml::decrypt::DecryptionKey;
 use crate::xml::write::{WriteError, Writer};
 use crate::xml::{Element, ns};
 
@@ -72,17 +73,28 @@ impl LogoutRequest {
         writer.finish()
     }
 
-    /// Reads a request. Nothing is verified here.
+    /// Reads a request whose NameID is not encrypted. Nothing is verified here.
     ///
     /// # Errors
     /// What is missing or malformed; an identifier other than a NameID; more than 64 SessionIndexes.
     pub fn parse(root: Element<'_>) -> Result<Self, MessageError> {
-        message::expect(root, "LogoutRequest")?;
-        for unsupported in ["EncryptedID", "BaseID"] {
-            if root.optional(ns::SAML, unsupported)?.is_some() {
-                return Err(MessageError::Unsupported(unsupported));
-            }
+        if root.optional(ns::SAML, "EncryptedID")?.is_some() {
+            return Err(MessageError::Unsupported("EncryptedID"));
         }
+        Self::parse_encrypted(root, &[])
+    }
+
+    /// Reads a request whose NameID may be encrypted to one of these keys (SAML Core 3.7.1). To be
+    /// called when its signature has been verified, not before: until then anybody can have us
+    /// decrypt.
+    ///
+    /// # Errors
+    /// As [`LogoutRequest::parse`], and what cannot be decrypted.
+    pub fn parse_encrypted(
+        root: Element<'_>,
+        keys: &[DecryptionKey],
+    ) -> Result<Self, MessageError> {
+        message::expect(root, "LogoutRequest")?;
         let mut session_indexes = Vec::new();
         for index in root.children(ns::SAMLP, "SessionIndex") {
             if session_indexes.len() == MAX_SESSION_INDEXES {
@@ -97,7 +109,10 @@ impl LogoutRequest {
             not_on_or_after: message::time(root, "NotOnOrAfter")?,
             destination: root.attribute("Destination").map(str::to_owned),
             issuer: message::required_issuer(root)?,
-            name_id: NameId::read(root.required(ns::SAML, "NameID")?)?,
+            name_id: match decryption::name_id(root, keys)? {
+                Some(name_id) => name_id,
+                None => NameId::read(root.required(ns::SAML, "NameID")?)?,
+            },
             session_indexes,
             reason: root.attribute("Reason").map(LogoutReason::from_uri),
         })

@@ -3,6 +3,7 @@
 use crate::clock::Timestamp;
 use crate::saml::name_id::NameIdError;
 use crate::saml::{EntityId, InvalidEntityId, InvalidSessionIndex};
+use crate::xml::decrypt::DecryptError;
 use crate::xml::verify::{self, SignatureError, TrustedKeys};
 use crate::xml::write::Writer;
 use crate::xml::{Document, Element, ShapeError, ns};
@@ -37,6 +38,10 @@ pub enum MessageError {
     Unsupported(&'static str),
     #[error("there are more than {limit} elements {element}")]
     TooMany { element: &'static str, limit: usize },
+    #[error(transparent)]
+    Decryption(#[from] DecryptError),
+    #[error("what was encrypted is a {found}, not a {expected}")]
+    Decrypted { expected: &'static str, found: String },
 }
 
 impl MessageError {
@@ -53,6 +58,8 @@ impl MessageError {
             Self::IssuerFormat => "saml.issuer_format",
             Self::Unsupported(_) => "saml.unsupported",
             Self::TooMany { .. } => "saml.too_many",
+            Self::Decryption(error) => error.code(),
+            Self::Decrypted { .. } => "saml.decrypted_other",
         }
     }
 }

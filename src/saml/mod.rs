@@ -9,6 +9,7 @@ pub mod attribute;
 pub mod authn_request;
 mod authn_statement;
 pub mod binding;
+mod decryption;
 pub mod entity_id;
 pub mod logout_request;
 pub mod logout_response;
@@ -29,6 +30,7 @@ pub use authn_request::{AuthnRequest, NameIdPolicy};
 pub use binding::{
     Binding, BindingError, Endpoint, MessageKind, PostForm, RawQuery, RedirectMessage,
 };
+pub use decryption::Decryption;
 pub use entity_id::{EntityId, InvalidEntityId};
 pub use logout_request::{LogoutReason, LogoutRequest};
 pub use logout_response::{AnswerMismatch, ExpectedAnswer, LogoutResponse};

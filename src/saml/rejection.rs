@@ -2,6 +2,7 @@ use super::message::MessageError;
 use super::name_id::NameIdError;
 use super::{EntityId, InvalidSessionIndex, Status};
 use crate::xml::ShapeError;
+use crate::xml::decrypt::DecryptError;
 use crate::xml::verify::SignatureError;
 
 /// Why a Response does not sign anybody in. Nothing in it may be used then.
@@ -18,8 +19,12 @@ pub enum Rejection {
     SeveralAssertions,
     #[error("there is no Assertion")]
     NoAssertion,
-    #[error("the IdP encrypted the {0}; turn encryption off for us at the IdP")]
+    #[error("the IdP encrypted the {0}; have it encrypt the whole Assertion instead")]
     Encrypted(&'static str),
+    #[error(
+        "the Assertion is not encrypted, and `require_encryption` is set; give the IdP our metadata"
+    )]
+    NotEncrypted,
 
     // Who wrote it.
     #[error(transparent)]
@@ -84,6 +89,7 @@ impl Rejection {
             Self::SeveralAssertions => "response.several_assertions",
             Self::NoAssertion => "response.no_assertion",
             Self::Encrypted(_) => "response.encrypted",
+            Self::NotEncrypted => "response.not_encrypted",
             Self::Signature(error) => error.code(),
             Self::Unsigned => "response.unsigned",
             Self::Destination { .. } => "response.destination",
@@ -113,6 +119,12 @@ impl Rejection {
 
 impl From<ShapeError> for Rejection {
     fn from(error: ShapeError) -> Self {
+        Self::Message(error.into())
+    }
+}
+
+impl From<DecryptError> for Rejection {
+    fn from(error: DecryptError) -> Self {
         Self::Message(error.into())
     }
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 pub use super::rejection::Rejection;
-use super::{EntityId, Login, Status, assertion, message};
+use super::{Decryption, EntityId, Login, Status, assertion, message};
 use crate::clock::Timestamp;
 use crate::xml::verify::{self, SignedElement, Thumbprint, TrustedKeys};
 use crate::xml::{Document, Element, ns};
@@ -15,6 +15,8 @@ use crate::xml::{Document, Element, ns};
 #[derive(Debug)]
 pub struct Received<'d> {
     response: Element<'d>,
+    /// An Assertion or an EncryptedAssertion.
+    assertion: Option<Element<'d>>,
     /// Every signature with the element that holds it: the Response, its Assertion, or both.
     signatures: Vec<(Element<'d>, Element<'d>)>,
     status: Status,
@@ -25,14 +27,17 @@ pub struct Received<'d> {
 #[derive(Debug)]
 pub struct Signed<'d> {
     response: Element<'d>,
+    encrypted: bool,
     status: Status,
     evidence: Evidence<'d>,
+    decryption: Decryption<'d>,
 }
 
-/// The outermost element that was signed. What is read of the person is read from within it.
+/// The outermost element that was signed. What is read of the person is read from within it, or
+/// from what was encrypted within it.
 #[derive(Debug)]
 enum Evidence<'d> {
-    Response(SignedElement<'d>),
+    Response { signed: SignedElement<'d>, decrypted: Option<Element<'d>> },
     Assertion(SignedElement<'d>),
 }
 
@@ -61,15 +66,17 @@ impl<'d> Received<'d> {
         message::id(response)?;
         message::required_time(response, "IssueInstant")?;
         verify::check_ids(document)?;
-        let assertion = only_assertion(document)?;
-        let holders: Vec<_> = std::iter::once(response).chain(assertion).collect();
-        let claimed_issuer = match (message::issuer(response)?, assertion) {
+        let assertion = only_assertion(response)?;
+        let plain = assertion.filter(|assertion| !is_encrypted(*assertion));
+        let holders: Vec<_> = std::iter::once(response).chain(plain).collect();
+        let claimed_issuer = match (message::issuer(response)?, plain) {
             (Some(issuer), _) => Some(issuer),
             (None, Some(assertion)) => message::issuer(assertion)?,
             (None, None) => None,
         };
         Ok(Self {
             response,
+            assertion,
             signatures: verify::signatures_only_in(document, &holders)?,
             status: Status::read(response)?,
             claimed_issuer,
@@ -86,27 +93,48 @@ impl<'d> Received<'d> {
         self.claimed_issuer.as_ref()
     }
 
-    /// Verifies every signature with the keys of the one IdP that was asked. One that does not hold
-    /// refuses the whole (SAML Core 3.2.2).
+    /// Verifies every signature with the keys of the one IdP that was asked, and has `then` go on
+    /// with what they cover. One that does not hold refuses the whole (SAML Core 3.2.2). What can be
+    /// verified as it is is verified first; an EncryptedAssertion is decrypted after that, and lives
+    /// as long as `then` runs.
     ///
     /// # Errors
-    /// [`Rejection::Unsigned`] if nobody signed anything. An unsigned Response that reports a
-    /// failure is taken at its word, [`Rejection::Status`]: it can only keep somebody out.
-    pub fn verify(self, keys: &TrustedKeys) -> Result<Signed<'d>, Rejection> {
-        let mut evidence = None;
+    /// [`Rejection::Unsigned`] if nobody signed anything, whatever is encrypted. A Response that
+    /// reports a failure without a signature is taken at its word, [`Rejection::Status`]: it can
+    /// only keep somebody out.
+    pub fn verify<T>(
+        self,
+        keys: &TrustedKeys,
+        decryption: &Decryption<'_>,
+        then: impl FnOnce(Signed<'_>) -> Result<T, Rejection>,
+    ) -> Result<T, Rejection> {
+        let (mut envelope, mut assertion) = (None, None);
         for (holder, signature) in self.signatures {
             let signed = verify::verify(holder, signature, keys)?;
-            if holder == self.response {
-                evidence = Some(Evidence::Response(signed));
-            } else if evidence.is_none() {
-                evidence = Some(Evidence::Assertion(signed));
-            }
+            *(if holder == self.response { &mut envelope } else { &mut assertion }) = Some(signed);
         }
-        match evidence {
-            Some(evidence) => Ok(Signed { response: self.response, status: self.status, evidence }),
-            None if self.status.is_success() => Err(Rejection::Unsigned),
-            None => Err(Rejection::Status(self.status)),
+        let success = self.status.is_success();
+        let encrypted = self.assertion.filter(|assertion| is_encrypted(*assertion));
+        let (response, status, decryption) = (self.response, self.status, *decryption);
+        if let Some(encrypted) = encrypted
+            && success
+        {
+            return decryption.assertion(encrypted, envelope.is_some(), keys, |inner, signed| {
+                let evidence = match (envelope, signed) {
+                    (Some(signed), _) => Evidence::Response { signed, decrypted: Some(inner) },
+                    (None, Some(signed)) => Evidence::Assertion(signed),
+                    (None, None) => return Err(Rejection::Unsigned),
+                };
+                then(Signed { response, encrypted: true, status, evidence, decryption })
+            });
         }
+        let evidence = match (envelope, assertion) {
+            (Some(signed), _) => Evidence::Response { signed, decrypted: None },
+            (None, Some(signed)) => Evidence::Assertion(signed),
+            (None, None) if success => return Err(Rejection::Unsigned),
+            (None, None) => return Err(Rejection::Status(status)),
+        };
+        then(Signed { response, encrypted: encrypted.is_some(), status, evidence, decryption })
     }
 }
 
@@ -114,7 +142,7 @@ impl Signed<'_> {
     /// Thumbprint of the key that signed.
     pub fn key(&self) -> Thumbprint {
         match &self.evidence {
-            Evidence::Response(signed) | Evidence::Assertion(signed) => signed.key(),
+            Evidence::Response { signed, .. } | Evidence::Assertion(signed) => signed.key(),
         }
     }
 
@@ -130,11 +158,15 @@ impl Signed<'_> {
         }
         let assertion = match self.evidence {
             Evidence::Assertion(signed) => signed.element(),
-            Evidence::Response(signed) => {
+            Evidence::Response { decrypted: Some(assertion), .. } => assertion,
+            Evidence::Response { signed, decrypted: None } => {
                 signed.element().optional(ns::SAML, "Assertion")?.ok_or(Rejection::NoAssertion)?
             }
         };
-        assertion::accept(assertion, expected, now)
+        if self.decryption.required && !self.encrypted {
+            return Err(Rejection::NotEncrypted);
+        }
+        assertion::accept(assertion, self.decryption.keys, expected, now)
     }
 
     /// The attributes of the Response are checked even if nobody signed them: they only restrict.
@@ -143,7 +175,7 @@ impl Signed<'_> {
             (Some(url), _) if url == expected.acs_url => {}
             (Some(url), _) => return Err(Rejection::Destination { found: url.to_owned() }),
             // SAML Bindings 3.5.5.2: a signed message names its destination.
-            (None, Evidence::Response(_)) => return Err(Rejection::NoDestination),
+            (None, Evidence::Response { .. }) => return Err(Rejection::NoDestination),
             (None, Evidence::Assertion(_)) => {}
         }
         if self.response.attribute("InResponseTo") != Some(expected.request_id.as_str()) {
@@ -156,16 +188,20 @@ impl Signed<'_> {
     }
 }
 
-/// The one Assertion, directly in the Response. An element of that name anywhere else, in whatever
-/// namespace, refuses the document: it would be there to be mistaken for the real one.
-fn only_assertion<'d>(document: &'d Document<'d>) -> Result<Option<Element<'d>>, Rejection> {
-    let root = document.root();
+fn is_encrypted(assertion: Element<'_>) -> bool {
+    assertion.local_name() == "EncryptedAssertion"
+}
+
+/// The one Assertion, directly in the Response, encrypted or not. An element of that name anywhere
+/// else, in whatever namespace, refuses the document: it would be there to be mistaken for the real
+/// one.
+fn only_assertion(response: Element<'_>) -> Result<Option<Element<'_>>, Rejection> {
     let mut found = None;
-    for element in document.elements().filter(|element| *element != root) {
+    for element in response.document().elements().filter(|element| *element != response) {
         match element.local_name() {
             "Response" => return Err(Rejection::NestedResponse),
             "Assertion" | "EncryptedAssertion"
-                if element.namespace() != ns::SAML || element.parent() != Some(root) =>
+                if element.namespace() != ns::SAML || element.parent() != Some(response) =>
             {
                 return Err(Rejection::MisplacedAssertion);
             }
@@ -176,11 +212,14 @@ fn only_assertion<'d>(document: &'d Document<'d>) -> Result<Option<Element<'d>>,
             _ => {}
         }
     }
-    match found {
-        Some(element) if element.local_name() == "EncryptedAssertion" => {
-            Err(Rejection::Encrypted("Assertion"))
-        }
-        found => Ok(found),
+    Ok(found)
+}
+
+/// The same for an Assertion that was decrypted: it has none inside.
+pub(super) fn no_other_assertion(assertion: Element<'_>) -> Result<(), Rejection> {
+    match only_assertion(assertion)? {
+        Some(_) => Err(Rejection::MisplacedAssertion),
+        None => Ok(()),
     }
 }
 
@@ -234,10 +273,13 @@ mod tests {
     fn only_the_keys_of_the_asked_idp_count() {
         let xml = signed(&response(), Sign::Assertion);
         let document = parse(xml.as_bytes(), &Limits::MESSAGE).unwrap();
-        let verify = |keys: &[_]| Received::read(&document).unwrap().verify(&trusted(keys));
-        assert!(verify(&[other_key()]).is_err());
-        let signed = verify(&[other_key(), idp_key()]).unwrap();
-        assert_eq!(signed.key(), idp_key().public_key().thumbprint());
+        let key = |keys: &[_]| {
+            let received = Received::read(&document).unwrap();
+            received.verify(&trusted(keys), &Decryption::NONE, |signed| Ok(signed.key()))
+        };
+        assert!(key(&[other_key()]).is_err());
+        let signed_by = key(&[other_key(), idp_key()]);
+        assert_eq!(signed_by, Ok(idp_key().public_key().thumbprint()));
     }
 
     #[test]
@@ -277,14 +319,6 @@ mod tests {
             receive(&wrap(&format!("{rest}<x>{signature}</x>"))),
             Err(Rejection::Signature(SignatureError::Misplaced))
         );
-    }
-
-    #[test]
-    fn an_encrypted_assertion_is_named() {
-        let xml = response().replace("saml:Assertion", "saml:EncryptedAssertion");
-        let rejection = receive(&signed(&xml, Sign::Response)).unwrap_err();
-        assert_eq!(rejection, Rejection::Encrypted("Assertion"));
-        assert_eq!(rejection.code(), "response.encrypted");
     }
 
     #[test]
@@ -385,7 +419,8 @@ mod tests {
         let document = parse(silent.as_bytes(), &Limits::MESSAGE).unwrap();
         let received = Received::read(&document).unwrap();
         assert_eq!(received.claimed_issuer().map(EntityId::as_str), Some(IDP));
-        assert_eq!(received.verify(&trusted(&[idp_key()])).unwrap_err(), Rejection::Unsigned);
+        let outcome = received.verify(&trusted(&[idp_key()]), &Decryption::NONE, |_| Ok(()));
+        assert_eq!(outcome, Err(Rejection::Unsigned));
     }
 
     #[test]

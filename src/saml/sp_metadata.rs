@@ -3,6 +3,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{Binding, EntityId};
 use crate::clock::Timestamp;
+use crate::xml::encryption_algorithm::{ContentAlgorithm, KeyTransport, OaepDigest};
 use crate::xml::ns;
 use crate::xml::write::{WriteError, Writer};
 
@@ -19,6 +20,8 @@ pub struct SpMetadata {
     pub slo: String,
     /// Certificates in DER, each in a KeyDescriptor of its own; two during a rollover.
     pub signing_certificates: Vec<Vec<u8>>,
+    /// As above, of the keys that we decrypt with. None: IdPs cannot encrypt for us.
+    pub encryption_certificates: Vec<Vec<u8>>,
     /// What NameIDs are wanted, best first. Some IdPs choose by this list.
     pub name_id_formats: Vec<String>,
 }
@@ -49,11 +52,12 @@ impl SpMetadata {
             ],
         );
         for certificate in &self.signing_certificates {
-            writer.open("md:KeyDescriptor", &[("use", "signing")]);
-            writer.open("ds:KeyInfo", &[("xmlns:ds", ns::DS)]);
-            writer.open("ds:X509Data", &[]);
-            writer.leaf("ds:X509Certificate", &[], &STANDARD.encode(certificate));
-            writer.close().close().close();
+            open_key(&mut writer, "signing", certificate).close();
+        }
+        for certificate in &self.encryption_certificates {
+            open_key(&mut writer, "encryption", certificate);
+            write_encryption_methods(&mut writer);
+            writer.close();
         }
         for binding in [Binding::Redirect, Binding::Post] {
             let attributes = [("Binding", binding.uri()), ("Location", self.slo.as_str())];
@@ -77,6 +81,37 @@ impl SpMetadata {
     }
 }
 
+/// A KeyDescriptor up to the end of its KeyInfo. The caller closes it.
+fn open_key<'w>(writer: &'w mut Writer, usage: &str, certificate: &[u8]) -> &'w mut Writer {
+    writer.open("md:KeyDescriptor", &[("use", usage)]);
+    writer.open("ds:KeyInfo", &[("xmlns:ds", ns::DS)]).open("ds:X509Data", &[]);
+    writer.leaf("ds:X509Certificate", &[], &STANDARD.encode(certificate)).close().close()
+}
+
+/// What we decrypt, the best first (SAML Metadata 2.4.1.1). AES-CBC is not among it: whoever reads
+/// this can do better.
+fn write_encryption_methods(writer: &mut Writer) {
+    for content in [ContentAlgorithm::Aes256Gcm, ContentAlgorithm::Aes128Gcm] {
+        writer.leaf("md:EncryptionMethod", &[("Algorithm", content.uri())], "");
+    }
+    for (name, digest, mask) in [
+        (KeyTransport::OAEP, OaepDigest::Sha256, Some(OaepDigest::Sha256)),
+        (KeyTransport::OAEP, OaepDigest::Sha256, Some(OaepDigest::Sha1)),
+        (KeyTransport::OAEP, OaepDigest::Sha1, Some(OaepDigest::Sha1)),
+        (KeyTransport::OAEP_MGF1P, OaepDigest::Sha256, None),
+        (KeyTransport::OAEP_MGF1P, OaepDigest::Sha1, None),
+    ] {
+        writer.open("md:EncryptionMethod", &[("Algorithm", name)]);
+        let algorithm = [("xmlns:ds", ns::DS), ("Algorithm", digest.uri())];
+        writer.leaf("ds:DigestMethod", &algorithm, "");
+        if let Some(mask) = mask {
+            let algorithm = [("xmlns:xenc11", ns::XENC11), ("Algorithm", mask.mask_uri())];
+            writer.leaf("xenc11:MGF", &algorithm, "");
+        }
+        writer.close();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +127,7 @@ mod tests {
             acs: vec!["https://sp.example/saml/acs".into(), "https://old.example/acs".into()],
             slo: "https://sp.example/logout".into(),
             signing_certificates: vec![b"one".to_vec(), b"two".to_vec()],
+            encryption_certificates: vec![b"three".to_vec()],
             name_id_formats: vec!["urn:a".into()],
         }
     }
@@ -111,6 +147,7 @@ mod tests {
             [
                 "KeyDescriptor",
                 "KeyDescriptor",
+                "KeyDescriptor",
                 "SingleLogoutService",
                 "SingleLogoutService",
                 "NameIDFormat",
@@ -127,6 +164,40 @@ mod tests {
             [
                 (Some("0"), Some("true"), Some("https://sp.example/saml/acs")),
                 (Some("1"), None, Some("https://old.example/acs")),
+            ]
+        );
+    }
+
+    #[test]
+    fn each_key_has_one_use_and_that_for_encryption_says_for_which() {
+        let xml = metadata().to_xml().unwrap();
+        let document = parse(xml.as_bytes(), &Limits::METADATA).unwrap();
+        let role = document.root().required(ns::MD, "SPSSODescriptor").unwrap();
+        let keys: Vec<_> = role.children(ns::MD, "KeyDescriptor").collect();
+        let uses: Vec<_> = keys.iter().map(|key| key.attribute("use").unwrap()).collect();
+        assert_eq!(uses, ["signing", "signing", "encryption"]);
+        assert_eq!(keys[0].elements().count(), 1);
+        // KeyInfo comes first (SAML Metadata 2.4.1.1).
+        assert!(keys[2].elements().next().unwrap().is(ns::DS, "KeyInfo"));
+        let methods: Vec<_> = keys[2]
+            .children(ns::MD, "EncryptionMethod")
+            .map(|method| {
+                let parameters = method.elements().map(|e| e.attribute("Algorithm").unwrap());
+                let names = std::iter::once(method.attribute("Algorithm").unwrap());
+                let last = |uri: &str| uri.rsplit('#').next().unwrap().to_owned();
+                names.chain(parameters).map(last).collect::<Vec<_>>().join(" ")
+            })
+            .collect();
+        assert_eq!(
+            methods,
+            [
+                "aes256-gcm",
+                "aes128-gcm",
+                "rsa-oaep sha256 mgf1sha256",
+                "rsa-oaep sha256 mgf1sha1",
+                "rsa-oaep sha1 mgf1sha1",
+                "rsa-oaep-mgf1p sha256",
+                "rsa-oaep-mgf1p sha1",
             ]
         );
     }

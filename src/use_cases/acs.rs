@@ -12,7 +12,7 @@ use crate::logout::plan::IdpLegs;
 use crate::logout::{Logout, Reason};
 use crate::oidc::{ErrorCode, LogoutScope, OAuthError, Subject, SubjectSource};
 use crate::saml::binding::post;
-use crate::saml::{Expected, Login, Received, Rejection, Status, status};
+use crate::saml::{Decryption, Expected, Login, Received, Rejection, Status, status};
 use crate::secret::{Token, TokenHash};
 use crate::session::{BrowserSession, SignedIn};
 use crate::store::{CommitError, SessionKey};
@@ -20,6 +20,7 @@ use crate::use_cases::sign_out::SignOut;
 use crate::use_cases::{
     Browser, CookieChange, Failure, REQUEST_LIFETIME, Reply, TRIES, UseCases, transaction_name,
 };
+use crate::xml::decrypt::Cbc;
 use crate::{paths, xml};
 
 /// What an IdP had a browser post.
@@ -65,9 +66,11 @@ impl UseCases {
 
         // (3) Who wrote it, and is it meant for us, for this request, now?
         let connection = self.asked_idp(&pending, now).await?;
-        let login = received
-            .verify(&connection.metadata.signing_keys)
-            .and_then(|signed| signed.accept(&self.expected(&pending, &connection), now));
+        let expected = self.expected(&pending, &connection);
+        let decryption = self.decryption(&connection);
+        let login = received.verify(&connection.metadata.signing_keys, &decryption, |signed| {
+            signed.accept(&expected, now)
+        });
         let login = match login {
             Ok(login) => login,
             Err(rejection) => {
@@ -128,6 +131,15 @@ impl UseCases {
             }
             other => other,
         })
+    }
+
+    fn decryption(&self, connection: &Connection) -> Decryption<'_> {
+        let settings = &connection.settings;
+        Decryption {
+            keys: self.keys().decryption.all(),
+            cbc: if settings.allow_cbc { Cbc::Accepted } else { Cbc::Refused },
+            required: settings.require_encryption.unwrap_or(self.settings().require_encryption),
+        }
     }
 
     fn expected(&self, pending: &PendingAuthnRequest, connection: &Connection) -> Expected {

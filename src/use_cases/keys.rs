@@ -9,12 +9,14 @@ use crate::keys::{KeyAlgorithm, KeySet, SigningKey, Stage};
 use crate::rng::Rng;
 use crate::store::{CommitError, SealedStore};
 use crate::use_cases::Failure;
+use crate::use_cases::decryption_keys::{self, DecryptionKeys};
 use crate::xml;
 
 /// Keys, parsed once. OIDC and SAML never share one.
 pub struct Keys {
     pub oidc: KeySet,
     pub saml: SamlKey,
+    pub decryption: DecryptionKeys,
     /// Makes `sub` from what an IdP asserts.
     pub subject: [u8; 32],
     /// Binds a form to the browser that it was shown to.
@@ -40,10 +42,15 @@ impl Keys {
         now: Timestamp,
         rng: &Rng,
     ) -> Result<Self, Failure> {
-        if let Some(keys) = Self::load(store).await? {
-            return Ok(keys);
-        }
-        match store.commit(now, first_keys(common_name, now, rng)?).await {
+        let missing = match Self::load(store).await? {
+            // An installation from before there was a key of this kind.
+            Some(keys) if keys.decryption.all().is_empty() => {
+                vec![decryption_key(common_name, now, rng)?]
+            }
+            Some(keys) => return Ok(keys),
+            None => first_keys(common_name, now, rng)?,
+        };
+        match store.commit(now, missing).await {
             Ok(()) | Err(CommitError::Conflict { .. }) => {}
             Err(other) => return Err(Failure::commit(other)),
         }
@@ -56,6 +63,7 @@ impl Keys {
         let (Some(subject), Some(csrf)) = (subject, csrf) else { return Ok(None) };
         let mut oidc = Vec::new();
         let mut saml = None;
+        let mut decryption = DecryptionKeys::default();
         for found in store.signing_keys().await? {
             let broken =
                 |error: String| Failure::Internal(format!("key {}: {error}", found.key.id));
@@ -73,11 +81,12 @@ impl Keys {
                     saml = Some(SamlKey { signing, certificate });
                 }
                 KeyPurpose::Saml => {}
+                KeyPurpose::SamlEncryption => decryption.add(found.key, found.retired)?,
             }
         }
         let oidc = KeySet::new(oidc).map_err(|error| Failure::Internal(error.to_string()))?;
         let saml = saml.ok_or_else(|| Failure::Internal("there is no SAML signing key".into()))?;
-        Ok(Some(Self { oidc, saml, subject, csrf }))
+        Ok(Some(Self { oidc, saml, decryption, subject, csrf }))
     }
 }
 
@@ -87,20 +96,29 @@ fn first_keys(common_name: &str, now: Timestamp, rng: &Rng) -> Result<Vec<Change
         Change::AddSecretKey { name: "csrf", key: rng.bytes() },
     ];
     for algorithm in KeyAlgorithm::ALL {
-        changes.push(signing_key(KeyPurpose::Oidc, algorithm, None, now, rng)?);
+        let key = make_key(KeyPurpose::Oidc, algorithm, None, now, rng)?;
+        changes.push(Change::AddSigningKey(Box::new(key)));
     }
-    let saml = signing_key(KeyPurpose::Saml, KeyAlgorithm::Rs256, Some(common_name), now, rng)?;
-    changes.push(saml);
+    let saml = make_key(KeyPurpose::Saml, KeyAlgorithm::Rs256, Some(common_name), now, rng)?;
+    changes.push(Change::AddSigningKey(Box::new(saml)));
+    changes.push(decryption_key(common_name, now, rng)?);
     Ok(changes)
 }
 
-fn signing_key(
+fn decryption_key(common_name: &str, now: Timestamp, rng: &Rng) -> Result<Change, Failure> {
+    let (purpose, algorithm) = (KeyPurpose::SamlEncryption, KeyAlgorithm::Rs256);
+    let key = make_key(purpose, algorithm, Some(common_name), now, rng)?;
+    let key = StoredSigningKey { id: decryption_keys::FIRST.to_owned(), ..key };
+    Ok(Change::AddSigningKey(Box::new(key)))
+}
+
+fn make_key(
     purpose: KeyPurpose,
     algorithm: KeyAlgorithm,
     common_name: Option<&str>,
     now: Timestamp,
     rng: &Rng,
-) -> Result<Change, Failure> {
+) -> Result<StoredSigningKey, Failure> {
     let broken =
         |error: &dyn std::fmt::Display| Failure::Internal(format!("making a key: {error}"));
     let key = SigningKey::generate(algorithm, RSA_BITS).map_err(|error| broken(&error))?;
@@ -116,11 +134,11 @@ fn signing_key(
         })
         .transpose()
         .map_err(|error| broken(&error))?;
-    Ok(Change::AddSigningKey(Box::new(StoredSigningKey {
+    Ok(StoredSigningKey {
         id: key.kid().to_owned(),
         purpose,
         algorithm: algorithm.as_str().to_owned(),
         certificate,
         private: key.to_pkcs8_der().map_err(|error| broken(&error))?,
-    })))
+    })
 }

@@ -7,6 +7,7 @@ mod authorize;
 mod backchannel;
 mod cleanup;
 mod clients;
+mod decryption_keys;
 mod end_session;
 mod failure;
 mod idps;
@@ -35,6 +36,7 @@ use crate::store::{SealedStore, StoreError};
 
 pub use acs::PostedResponse;
 pub use clients::{Existing, SavedClient};
+pub use decryption_keys::DecryptionKeys;
 pub use end_session::Arrival;
 pub use failure::Failure;
 pub use idps::{IdpReport, SaveIdp};

@@ -13,6 +13,8 @@ pub struct Settings {
     pub saml_entity_id: EntityId,
     /// By how much an IdP's clock may differ from ours.
     pub clock_skew: Duration,
+    /// Whether an Assertion must be encrypted, for IdPs with no setting of their own.
+    pub require_encryption: bool,
     pub session: Lifetime,
     pub code_lifetime: Duration,
     pub access_token_lifetime: Duration,

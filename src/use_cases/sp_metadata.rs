@@ -18,6 +18,7 @@ impl UseCases {
             acs: vec![self.settings().acs_url()],
             slo: self.settings().slo_url(),
             signing_certificates: vec![key.certificate.clone()],
+            encryption_certificates: self.keys().decryption.certificates().to_vec(),
             valid_until: self.now().await?.plus(VALID),
             // Whatever the IdP prefers is sent back to it as it came.
             name_id_formats: Vec::new(),

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
+use super::chars::is_space;
+
 /// An immutable document. Its nodes stand in document order, the root element first.
 pub struct Document<'s> {
     pub(super) source: &'s str,
@@ -176,6 +178,21 @@ impl<'d> Element<'d> {
                 line: self.line(),
             }),
         }
+    }
+
+    /// The only child element, if there is exactly one and no text but white space around it.
+    pub(super) fn only_element(self) -> Option<Element<'d>> {
+        let mut found = None;
+        for id in self.content() {
+            match &self.document.node(id).kind {
+                Kind::Text(text) if text.chars().all(is_space) => {}
+                Kind::Element(_) if found.is_none() => {
+                    found = Some(Element { document: self.document, node: id });
+                }
+                Kind::Text(_) | Kind::Element(_) => return None,
+            }
+        }
+        found
     }
 
     pub fn parent(self) -> Option<Element<'d>> {

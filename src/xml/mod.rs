@@ -4,7 +4,10 @@
 pub mod algorithm;
 pub mod c14n;
 mod chars;
+pub mod decrypt;
 mod document;
+mod encrypted_data;
+pub mod encryption_algorithm;
 mod escape;
 mod fault;
 mod limits;

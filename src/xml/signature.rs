@@ -139,7 +139,7 @@ fn inclusive_prefixes(method: Element<'_>) -> Result<Vec<&str>, SignatureError> 
 }
 
 /// `xs:base64Binary`: XML white space may stand anywhere, the rest is strict.
-fn base64_text(element: Element<'_>) -> Result<Vec<u8>, SignatureError> {
+pub(super) fn base64_text(element: Element<'_>) -> Result<Vec<u8>, SignatureError> {
     let text = element.text().map_err(|_| SignatureError::Base64)?;
     let dense: String = text.chars().filter(|c| !is_space(*c)).collect();
     STANDARD.decode(dense).map_err(|_| SignatureError::Base64)

@@ -15,7 +15,7 @@ use samael::traits::ToXml as _;
 use sloop::clock::{Clock, Timestamp};
 use sloop::saml::binding::redirect;
 use sloop::saml::{
-    AuthnRequest, EntityId, Expected, Login, LogoutRequest, LogoutResponse, MessageKind, NameId,
+    AuthnRequest, Decryption, EntityId, Expected, Login, LogoutRequest, LogoutResponse, MessageKind, NameId,
     NameIdPolicy, Received, Rejection, SessionIndex, SpMetadata, Status,
 };
 use sloop::xml::sign::{SigningKey, sign_enveloped};
@@ -174,6 +174,7 @@ fn samael_verifies_and_reads_metadata_that_we_sign() {
         valid_until: now().plus(Duration::from_secs(86_400)),
         acs: acs.to_vec(),
         slo: SLO.to_owned(),
+        encryption_certificates: Vec::new(),
         signing_certificates: vec![key.certificate.der_data().to_vec()],
         name_id_formats: vec![PERSISTENT.to_owned()],
     };
@@ -265,5 +266,6 @@ fn judge(key: &Key, xml: &str) -> Result<Login, Rejection> {
         clock_skew: Duration::from_secs(60),
         authn_not_before: None,
     };
-    Received::read(&document)?.verify(&key.trusted())?.accept(&expected, now())
+    let received = Received::read(&document)?;
+    received.verify(&key.trusted(), &Decryption::NONE, |signed| signed.accept(&expected, now()))
 }

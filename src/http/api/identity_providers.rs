@@ -31,6 +31,8 @@ pub(super) struct Upload {
     without_session_index: Option<WithoutSessionIndex>,
     unsigned_logout_response: Option<UnsignedLogoutResponse>,
     sign_requests: Option<bool>,
+    allow_cbc: Option<bool>,
+    require_encryption: Option<bool>,
     slo_binding: Option<BrowserBinding>,
     sso_binding: Option<BrowserBinding>,
     /// Several, separated by commas.
@@ -101,6 +103,8 @@ fn change(upload: Upload) -> Result<SettingsChange, Problem> {
         without_session_index: upload.without_session_index,
         unsigned_logout_response: upload.unsigned_logout_response,
         sign_requests: upload.sign_requests,
+        allow_cbc: upload.allow_cbc,
+        require_encryption: upload.require_encryption,
         slo_binding: upload.slo_binding,
         sso_binding: upload.sso_binding,
         domains: domains.transpose()?,

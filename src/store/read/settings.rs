@@ -117,6 +117,7 @@ impl SealedStore {
         let purpose = match row.text("purpose")? {
             "oidc" => KeyPurpose::Oidc,
             "saml" => KeyPurpose::Saml,
+            "saml_encryption" => KeyPurpose::SamlEncryption,
             other => return Err(StoreError::Corrupt(format!("key purpose {other:?}"))),
         };
         let key = StoredSigningKey {

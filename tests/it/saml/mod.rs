@@ -3,14 +3,17 @@ mod acs_continue;
 mod ambush;
 mod authn_request;
 mod exclusion;
+mod foreign_key;
+mod form;
 mod idp_mix_up;
 mod metadata;
 mod parser;
 mod replay;
 mod session_end;
-mod status;
 mod signature_shape;
+mod status;
 mod switched_user;
+mod value;
 mod wrapping;
 
 use serde_json::json;

@@ -8,26 +8,28 @@ use crate::support::world::On;
 
 both!(no_document_type_is_read, document_types);
 async fn document_types(on: On) {
-    Ambush::on(on).await.withstands(document::document_types).await;
+    Ambush::on(on).await.withstands_as_documents(document::document_types).await;
 }
 
 both!(no_entity_is_expanded, entities);
 async fn entities(on: On) {
-    Ambush::on(on).await.withstands(document::entities).await;
+    Ambush::on(on).await.withstands_as_documents(document::entities).await;
 }
 
 both!(a_message_is_utf8_and_says_nothing_else, encodings);
 async fn encodings(on: On) {
-    Ambush::on(on).await.withstands(document::encodings).await;
+    Ambush::on(on).await.withstands_as_documents(document::encodings).await;
 }
 
 both!(a_message_is_one_root_and_nothing_else, surroundings);
 async fn surroundings(on: On) {
     let ambush = Ambush::on(on).await;
-    ambush.withstands(document::surroundings).await;
+    ambush.withstands_as_documents(document::surroundings).await;
 
     // Comments, white space and the plain declaration say nothing, and change nothing.
-    for declaration in ["", "<?xml version=\"1.0\"?>", "<?xml version='1.0' encoding='utf-8' standalone='no'?>\n"] {
+    for declaration in
+        ["", "<?xml version=\"1.0\"?>", "<?xml version='1.0' encoding='utf-8' standalone='no'?>\n"]
+    {
         let mut waiting = ambush.wait().await;
         let message = ambush.signed(&waiting, Base::Both);
         let message = format!("{declaration}<!-- <a> -->\n{message}\n<!-- -->\n");
@@ -37,5 +39,5 @@ async fn surroundings(on: On) {
 
 both!(names_and_namespaces_have_one_meaning, namespaces);
 async fn namespaces(on: On) {
-    Ambush::on(on).await.withstands(document::namespaces).await;
+    Ambush::on(on).await.withstands_as_documents(document::namespaces).await;
 }

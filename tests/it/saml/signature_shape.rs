@@ -36,6 +36,11 @@ async fn values(on: On) {
     Ambush::on(on).await.withstands(signature::values).await;
 }
 
+both!(a_signature_of_nothing_is_none, voids);
+async fn voids(on: On) {
+    Ambush::on(on).await.withstands(signature::voids).await;
+}
+
 both!(a_reference_leads_nowhere_but_to_its_parent, references);
 async fn references(on: On) {
     Ambush::on(on).await.withstands(transform::references).await;

@@ -12,9 +12,7 @@ async fn permutations(on: On) {
 }
 
 /// Attacks that need a signed Assertion.
-fn on_assertions(
-    attacks: fn(&Target<'_>) -> Vec<Attack>,
-) -> impl Fn(&Target<'_>) -> Vec<Attack> {
+fn on_assertions(attacks: fn(&Target<'_>) -> Vec<Attack>) -> impl Fn(&Target<'_>) -> Vec<Attack> {
     move |target| match target.signed {
         "Assertion" => attacks(target),
         _ => Vec::new(),

@@ -66,9 +66,7 @@ fn somebody_signed(document: &Document<'_>, info: Element<'_>, keys: &TrustedKey
     let uris = methods.into_iter().filter_map(|method| method.attribute("Algorithm"));
     let algorithms: Vec<_> = uris.filter_map(SignatureAlgorithm::from_uri).collect();
     let mut values = named(document, "SignatureValue").into_iter().map(decoded);
-    values.any(|value| {
-        algorithms.iter().any(|it| keys.verify_octets(*it, &octets, &value).is_ok())
-    })
+    values.any(|value| algorithms.iter().any(|it| keys.verify_octets(*it, &octets, &value).is_ok()))
 }
 
 fn digests(document: &Document<'_>, xml: &str) -> Vec<Vec<u8>> {

@@ -222,6 +222,11 @@ impl Forger {
         xml
     }
 
+    /// Signs the root of whatever a test wrote.
+    pub fn signs(&self, xml: &str) -> String {
+        sign_enveloped(xml, &self.key, Some(&self.certificate)).unwrap()
+    }
+
     /// For messages that a test writes by hand.
     pub fn key(&self) -> &SigningKey {
         &self.key

@@ -56,6 +56,19 @@ impl Xml {
         &self.0[self.value(path, name)]
     }
 
+    /// The same, if the element has it.
+    pub fn find_attribute(&self, path: &str, name: &str) -> Option<&str> {
+        self.find_value(path, name).map(|value| &self.0[value])
+    }
+
+    /// The first element with that path and that value of an attribute.
+    pub fn element_with(&self, path: &str, name: &str, value: &str) -> Self {
+        let all = self.places(path).into_iter().map(|place| Self(self.0[place.outer].to_owned()));
+        let path = path.rsplit('/').next().expect("a path");
+        let mut found = all.filter(|element| element.find_attribute(path, name) == Some(value));
+        found.next().unwrap_or_else(|| panic!("there is no {path} whose {name} is {value}"))
+    }
+
     // --- moving elements about
 
     pub fn before(&self, path: &str, what: impl AsRef<str>) -> Self {

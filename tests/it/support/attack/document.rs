@@ -26,7 +26,11 @@ pub fn document_types(target: &Target<'_>) -> Vec<Attack> {
         format!("<!DOCTYPE {root} \"<!--\" [<!ENTITY a '\"><!--'>]>"),
     ];
     let before = forms.iter().map(|form| {
-        Attack::new(format!("{form} before the {}", target.signed), format!("{form}{xml}"), "xml.doctype")
+        Attack::new(
+            format!("{form} before the {}", target.signed),
+            format!("{form}{xml}"),
+            "xml.doctype",
+        )
     });
     let inside = forms.iter().take(2).map(|form| {
         let message = target.message.last_in(target.signed, form);
@@ -42,13 +46,15 @@ pub fn entities(target: &Target<'_>) -> Vec<Attack> {
     let fetched = target.sink.url("/entity");
     let id = target.id();
     let declared = |subset: &str, message: &str| format!("<!DOCTYPE {root} [{subset}]>{message}");
-    let says = |what: &str| target.with(target.original().with(&target.at("Issuer"), what)).into_string();
+    let says =
+        |what: &str| target.with(target.original().with(&target.at("Issuer"), what)).into_string();
     let in_id = target.message.with_attribute(target.signed, "ID", "&id;").into_string();
     let bomb: String = (1..10)
         .map(|level| format!("<!ENTITY a{level} \"{}\">", format!("&a{};", level - 1).repeat(10)))
         .collect();
     let quadratic = format!("<!ENTITY a \"{}\">", "a".repeat(60_000));
-    let nested = "<!ENTITY % a \"x\"><!ENTITY % b \"%a;%a;%a;%a;\"><!ENTITY % c \"%b;%b;%b;%b;\">%c;";
+    let nested =
+        "<!ENTITY % a \"x\"><!ENTITY % b \"%a;%a;%a;%a;\"><!ENTITY % c \"%b;%b;%b;%b;\">%c;";
     let cases = [
         ("an entity", declared("<!ENTITY e \"x\">", &says("&e;"))),
         ("a file", declared("<!ENTITY e SYSTEM \"file:///etc/hostname\">", &says("&e;"))),
@@ -60,9 +66,13 @@ pub fn entities(target: &Target<'_>) -> Vec<Attack> {
     ];
     let mut attacks: Vec<Attack> = cases
         .into_iter()
-        .map(|(what, message)| Attack::new(format!("{what} of the {}", target.signed), message, "xml.doctype"))
+        .map(|(what, message)| {
+            Attack::new(format!("{what} of the {}", target.signed), message, "xml.doctype")
+        })
         .collect();
-    for (what, message) in [("an entity", says("&e;")), ("HTML's", says("&nbsp;")), ("in the ID", in_id)] {
+    for (what, message) in
+        [("an entity", says("&e;")), ("HTML's", says("&nbsp;")), ("in the ID", in_id)]
+    {
         let what = format!("an undeclared entity: {what}, of the {}", target.signed);
         attacks.push(Attack::new(what, message, "xml.entity"));
     }
@@ -90,11 +100,19 @@ pub fn encodings(target: &Target<'_>) -> Vec<Attack> {
         ("UTF-16 without a mark", utf16(u16::to_le_bytes, &[]), "xml.name"),
         ("UTF-32", utf32, "binding.not_xml"),
         ("a byte order mark", marked(&[0xef, 0xbb, 0xbf]), "xml.byte_order_mark"),
-        ("two byte order marks", marked(&[0xef, 0xbb, 0xbf, 0xef, 0xbb, 0xbf]), "xml.byte_order_mark"),
+        (
+            "two byte order marks",
+            marked(&[0xef, 0xbb, 0xbf, 0xef, 0xbb, 0xbf]),
+            "xml.byte_order_mark",
+        ),
         ("UTF-7", declared("version=\"1.0\" encoding=\"UTF-7\""), "xml.declaration"),
         ("EBCDIC", declared("version=\"1.0\" encoding=\"ebcdic-cp-us\""), "xml.declaration"),
         ("Latin 1", declared("version=\"1.0\" encoding=\"ISO-8859-1\""), "xml.declaration"),
-        ("UTF-16 that is UTF-8", declared("version=\"1.0\" encoding=\"UTF-16\""), "xml.declaration"),
+        (
+            "UTF-16 that is UTF-8",
+            declared("version=\"1.0\" encoding=\"UTF-16\""),
+            "xml.declaration",
+        ),
         ("XML 1.1", declared("version=\"1.1\""), "xml.declaration"),
         ("Latin 1 undeclared", says(&[0xe9]), "xml.not_utf8"),
         ("an overlong character", says(&[0xc0, 0xaf]), "xml.not_utf8"),
@@ -151,7 +169,11 @@ pub fn surroundings(target: &Target<'_>) -> Vec<Attack> {
             pi,
         ),
         ("an instruction behind it", format!("{xml}<?evil?>"), pi),
-        ("an instruction in it", target.message.last_in(target.signed, "<?evil?>").into_string(), pi),
+        (
+            "an instruction in it",
+            target.message.last_in(target.signed, "<?evil?>").into_string(),
+            pi,
+        ),
     ];
     let of = |(what, message, code): (&str, String, _)| {
         Attack::new(format!("{what} (the {})", target.signed), message, code)
@@ -161,9 +183,9 @@ pub fn surroundings(target: &Target<'_>) -> Vec<Attack> {
 
 /// Namespaces and attributes that two parsers could resolve in two ways.
 pub fn namespaces(target: &Target<'_>) -> Vec<Attack> {
-    let root = match target.signed {
-        "Assertion" => "Response",
-        signed => signed,
+    let root = match target.message.has("Response") {
+        true => "Response",
+        false => target.signed,
     };
     let with = |name: &str, value: &str| target.message.with_attribute(root, name, value);
     let id = target.id();
@@ -171,7 +193,11 @@ pub fn namespaces(target: &Target<'_>) -> Vec<Attack> {
         // A canonicaliser that refuses a relative URI may digest nothing instead (CVE-2025-66475).
         ("a relative namespace", with("xmlns:x", "1"), "xml.namespace_uri"),
         ("a namespace that is a path", with("xmlns:x", "./ns"), "xml.namespace_uri"),
-        ("a control character in a namespace", with("xmlns:x", "urn:a\u{80}b"), "xml.namespace_uri"),
+        (
+            "a control character in a namespace",
+            with("xmlns:x", "urn:a\u{80}b"),
+            "xml.namespace_uri",
+        ),
         ("a letter in a namespace that no URI has", with("xmlns:x", "urn:é"), "xml.namespace_uri"),
         ("a space in a namespace", with("xmlns:x", "urn:a b"), "xml.namespace_uri"),
         ("a reference in a namespace", with("xmlns:x", "urn:&#x61;"), "xml.namespace_uri"),
@@ -182,24 +208,30 @@ pub fn namespaces(target: &Target<'_>) -> Vec<Attack> {
         ("xmlns bound", with("xmlns:xmlns", "urn:x"), "xml.reserved_prefix"),
         (
             "an attribute twice in one namespace",
-            with("a:ID", id).with_attribute(root, "b:ID", "_forged")
+            with("a:ID", id)
+                .with_attribute(root, "b:ID", "_forged")
                 .with_attribute(root, "xmlns:a", "urn:x")
                 .with_attribute(root, "xmlns:b", "urn:x"),
             "xml.duplicate_attribute",
         ),
         (
             "an ID twice",
-            target.message.substituted(&format!(" ID=\"{id}\""), &format!(" ID=\"_forged\" ID=\"{id}\"")),
+            target
+                .message
+                .substituted(&format!(" ID=\"{id}\""), &format!(" ID=\"_forged\" ID=\"{id}\"")),
             "xml.duplicate_attribute",
         ),
         (
             "a prefix twice",
-            with("xmlns:x", "urn:x").substituted(" xmlns:x=\"urn:x\"", " xmlns:x=\"urn:x\" xmlns:x=\"urn:y\""),
+            with("xmlns:x", "urn:x")
+                .substituted(" xmlns:x=\"urn:x\"", " xmlns:x=\"urn:x\" xmlns:x=\"urn:y\""),
             "xml.duplicate_attribute",
         ),
     ];
     cases
         .into_iter()
-        .map(|(what, message, code)| Attack::new(format!("{what}, {}", target.signed), message, code))
+        .map(|(what, message, code)| {
+            Attack::new(format!("{what}, {}", target.signed), message, code)
+        })
         .collect()
 }

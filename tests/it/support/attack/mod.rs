@@ -147,7 +147,10 @@ impl Target<'_> {
     /// reads what the attacker wants.
     pub fn deceives(&self, what: &str, message: &Xml, code: &'static str) -> Attack {
         let keys = TrustedKeys::new(vec![self.key.public_key().clone()]).unwrap();
-        assert!(careless::is_content(message.as_str(), &keys), "{what} deceives nobody: {message:?}");
+        assert!(
+            careless::is_content(message.as_str(), &keys),
+            "{what} deceives nobody: {message:?}"
+        );
         self.misleads(what, message, code)
     }
 
@@ -166,7 +169,9 @@ impl Target<'_> {
 /// What the attacker wants to be believed: another person, or an IdP that has ended its session.
 pub fn spoiled(element: &Xml) -> Xml {
     match element.has("NameID") {
-        true => element.with("NameID", VICTIM).with("AttributeValue", format!("{VICTIM}@example.org")),
+        true => {
+            element.with("NameID", VICTIM).with("AttributeValue", format!("{VICTIM}@example.org"))
+        }
         false => element.with_attribute("Status/StatusCode", "Value", SUCCESS),
     }
 }

@@ -32,7 +32,10 @@ pub fn exclusions(target: &Target<'_>) -> Vec<Attack> {
             "a signature without namespace",
             spoiled.replaced(
                 &path,
-                spoiled.outer(&path).without_attribute("Signature", "xmlns:ds").substituted("ds:", ""),
+                spoiled
+                    .outer(&path)
+                    .without_attribute("Signature", "xmlns:ds")
+                    .substituted("ds:", ""),
             ),
             unsigned,
         ),
@@ -66,7 +69,8 @@ pub fn repetitions(target: &Target<'_>) -> Vec<Attack> {
     let (forged, genuine) = (target.forged_info(), target.signature().outer("SignedInfo"));
     let info = target.at("Signature/SignedInfo");
     let digest = target.at("Signature/SignedInfo/Reference/DigestValue");
-    let smuggled = format!("<ds:DigestValue>{}</ds:DigestValue>", STANDARD.encode(target.forged_digest()));
+    let smuggled =
+        format!("<ds:DigestValue>{}</ds:DigestValue>", STANDARD.encode(target.forged_digest()));
     let in_front = |what: &str| {
         let x = format!("<ds:KeyInfo>{what}</ds:KeyInfo>");
         spoiled.without_any(&target.at("Signature/KeyInfo")).first_in(&target.at("Signature"), x)
@@ -78,8 +82,16 @@ pub fn repetitions(target: &Target<'_>) -> Vec<Attack> {
     let in_comment = format!("<!--{}-->", STANDARD.encode(target.forged_digest()));
     let mut attacks = [
         // SAMLStorm: one SignedInfo is verified, another is believed.
-        ("a forged SignedInfo before the true one", spoiled.before(&info, &forged), "sig.signedinfo_count"),
-        ("a forged SignedInfo after the true one", spoiled.after(&info, &forged), "sig.signedinfo_count"),
+        (
+            "a forged SignedInfo before the true one",
+            spoiled.before(&info, &forged),
+            "sig.signedinfo_count",
+        ),
+        (
+            "a forged SignedInfo after the true one",
+            spoiled.after(&info, &forged),
+            "sig.signedinfo_count",
+        ),
         (
             "the true SignedInfo one level below, a forged one beside it",
             spoiled.replaced(&info, format!("<x>{}</x>{}", genuine.as_str(), forged.as_str())),
@@ -101,11 +113,27 @@ pub fn repetitions(target: &Target<'_>) -> Vec<Attack> {
         ("a digest before everything", in_front(&smuggled), "sig.structure"),
         ("a digest in the KeyInfo", in_key_info(&smuggled), "sig.digest"),
         // What is in a comment is not signed, and some read it.
-        ("a digest in a comment before the true one", spoiled.first_in(&digest, &in_comment), "sig.digest"),
-        ("a digest in a comment after the true one", spoiled.last_in(&digest, &in_comment), "sig.digest"),
+        (
+            "a digest in a comment before the true one",
+            spoiled.first_in(&digest, &in_comment),
+            "sig.digest",
+        ),
+        (
+            "a digest in a comment after the true one",
+            spoiled.last_in(&digest, &in_comment),
+            "sig.digest",
+        ),
     ]
     .map(|(what, message, code)| target.deceives(what, &message, code))
     .to_vec();
+    if target.signed == "Assertion" {
+        // Outside of what is signed, and found by whoever looks for any digest (CVE-2024-45409).
+        let detail = format!("<samlp:StatusDetail>{smuggled}</samlp:StatusDetail>");
+        let detail =
+            detail.replace("<ds:DigestValue", &format!("<ds:DigestValue xmlns:ds=\"{}\"", ns::DS));
+        let message = spoiled.last_in("Status", detail);
+        attacks.push(target.deceives("a digest in the StatusDetail", &message, "sig.digest"));
+    }
     let signature = target.at("Signature");
     let forged = target.signature().replaced("SignedInfo", &forged);
     let without_value = forged.without("SignatureValue");
@@ -130,14 +158,19 @@ pub fn shapes(target: &Target<'_>) -> Vec<Attack> {
     let digest = target.at("Signature/SignedInfo/Reference/DigestValue");
     let forged_digest =
         format!("<ds:DigestValue>{}</ds:DigestValue>", STANDARD.encode(target.forged_digest()));
-    let forged = message.outer(&reference).with("DigestValue", STANDARD.encode(target.forged_digest()));
+    let forged =
+        message.outer(&reference).with("DigestValue", STANDARD.encode(target.forged_digest()));
     let count = "sig.reference_count";
     let cases: Vec<(&str, Xml, &str)> = vec![
         ("two references", message.after(&reference, other), count),
         ("two references, the true one last", message.before(&reference, other), count),
         ("ten references", message.after(&reference, copies(9)), count),
         ("a thousand references", message.after(&reference, copies(999)), count),
-        ("a thousand references, the true one last", message.before(&reference, copies(999)), count),
+        (
+            "a thousand references, the true one last",
+            message.before(&reference, copies(999)),
+            count,
+        ),
         ("the same reference twice", message.twice(&reference), count),
         ("a forged reference first", message.before(&reference, &forged), count),
         ("a forged reference last", message.after(&reference, &forged), count),
@@ -147,15 +180,19 @@ pub fn shapes(target: &Target<'_>) -> Vec<Attack> {
             message.wrapped(&reference, "<ds:Manifest>", "</ds:Manifest>"),
             count,
         ),
-        ("a forged digest before the true one", message.before(&digest, &forged_digest), "sig.structure"),
-        ("a forged digest after the true one", message.after(&digest, &forged_digest), "sig.structure"),
-        ("something more in SignedInfo", message.last_in(&info, "<x/>"), "sig.structure"),
-        ("something more in Reference", message.last_in(&reference, "<x/>"), "sig.structure"),
         (
-            "no digest",
-            message.without(&digest),
+            "a forged digest before the true one",
+            message.before(&digest, &forged_digest),
             "sig.structure",
         ),
+        (
+            "a forged digest after the true one",
+            message.after(&digest, &forged_digest),
+            "sig.structure",
+        ),
+        ("something more in SignedInfo", message.last_in(&info, "<x/>"), "sig.structure"),
+        ("something more in Reference", message.last_in(&reference, "<x/>"), "sig.structure"),
+        ("no digest", message.without(&digest), "sig.structure"),
         (
             "the digest in an element of another namespace",
             message.substituted("<ds:DigestValue>", "<ds:DigestValue xmlns:ds=\"urn:evil\">"),
@@ -257,6 +294,28 @@ pub fn values(target: &Target<'_>) -> Vec<Attack> {
         let message = target.signed_again(&message.with(&digest, STANDARD.encode(octets)));
         let what = format!("the digest: {what}, of the {}", target.signed);
         attacks.push(Attack::new(what, message, "sig.digest"));
+    }
+    attacks
+}
+
+/// The signature of nothing. A canonicaliser that fails, on a relative namespace for one, may leave
+/// nothing behind; then this holds for every document (CVE-2025-66475).
+pub fn voids(target: &Target<'_>) -> Vec<Attack> {
+    let nothing = STANDARD.encode(openssl::sha::sha256(b""));
+    let signed = STANDARD.encode(target.key.sign_octets(b"").unwrap());
+    let void = target
+        .spoiled()
+        .with(&target.at("Signature/SignedInfo/Reference/DigestValue"), nothing)
+        .with(&target.at("Signature/SignatureValue"), signed);
+    let declared = |path: &str, uri: &str| void.with_attribute(path, "xmlns:x", uri);
+    let root = if void.has("Response") { "Response" } else { target.signed };
+    let mut attacks = vec![target.misleads("the signature of nothing", &void, "sig.invalid")];
+    for uri in ["1", "x/y", "../x", "#x", "?x"] {
+        for path in [root, target.signed, &target.at("Signature/SignedInfo")] {
+            let what = format!("the signature of nothing, and {uri} in {path},");
+            let attack = Attack::new(what, declared(path, uri), "xml.namespace_uri");
+            attacks.push(attack);
+        }
     }
     attacks
 }

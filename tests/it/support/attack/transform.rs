@@ -74,7 +74,10 @@ pub fn transforms(target: &Target<'_>) -> Vec<Attack> {
         ("XPath beside the two", with(&transform(xpath_uri, xpath))),
         ("XPath filter 2", with(&transform("http://www.w3.org/2002/06/xmldsig-filter2", filter))),
         ("XSLT", instead("http://www.w3.org/TR/1999/REC-xslt-19991116", &xslt)),
-        ("XSLT beside the two", with(&transform("http://www.w3.org/TR/1999/REC-xslt-19991116", &xslt))),
+        (
+            "XSLT beside the two",
+            with(&transform("http://www.w3.org/TR/1999/REC-xslt-19991116", &xslt)),
+        ),
         ("Base64", with(&transform("http://www.w3.org/2000/09/xmldsig#base64", ""))),
         ("decryption", with(&transform("http://www.w3.org/2002/07/decrypt#XML", ""))),
         (
@@ -98,7 +101,11 @@ pub fn transforms(target: &Target<'_>) -> Vec<Attack> {
         .iter()
         .map(|(what, content)| {
             let message = target.signed_again(&target.message.with(&path, content));
-            Attack::new(format!("transforms: {what}, of the {}", target.signed), message, "sig.transforms")
+            Attack::new(
+                format!("transforms: {what}, of the {}", target.signed),
+                message,
+                "sig.transforms",
+            )
         })
         .collect()
 }
@@ -167,7 +174,11 @@ pub fn algorithms(target: &Target<'_>) -> Vec<Attack> {
         cases.push((format!("{what} in the transform"), message, "sig.prefix_list"));
     }
     let without = |name: &str| target.message.without(&method(name));
-    cases.push(("no CanonicalizationMethod".into(), without("CanonicalizationMethod"), "sig.structure"));
+    cases.push((
+        "no CanonicalizationMethod".into(),
+        without("CanonicalizationMethod"),
+        "sig.structure",
+    ));
     cases.push(("no SignatureMethod".into(), without("SignatureMethod"), "sig.structure"));
     cases.push(("no DigestMethod".into(), without("Reference/DigestMethod"), "sig.structure"));
     assert!(target.message.has(&info));

@@ -11,8 +11,9 @@ pub fn permutations(target: &Target<'_>) -> Vec<Attack> {
     let forged = target.forged_anew();
     let keeping = target.holding(&forged, &target.signature());
     let same_id = target.holding(&target.forged(), &target.signature());
-    let nested =
-        |logout_response| target.code("response.nested", "response.misplaced_assertion", logout_response);
+    let nested = |logout_response| {
+        target.code("response.nested", "response.misplaced_assertion", logout_response)
+    };
     let all = [
         // XSW1 and XSW6
         (
@@ -21,8 +22,16 @@ pub fn permutations(target: &Target<'_>) -> Vec<Attack> {
             nested("sig.structure"),
         ),
         // XSW2
-        ("the original before the signature", keeping.before(&path, &bare), nested("sig.ref_not_self")),
-        ("the original after the signature", keeping.after(&path, &bare), nested("sig.ref_not_self")),
+        (
+            "the original before the signature",
+            keeping.before(&path, &bare),
+            nested("sig.ref_not_self"),
+        ),
+        (
+            "the original after the signature",
+            keeping.after(&path, &bare),
+            nested("sig.ref_not_self"),
+        ),
         // XSW4, and for a message: validation of an inner root
         ("a forgery around it, last", forged.last_in(signed, &original), nested("sig.misplaced")),
         (
@@ -60,7 +69,9 @@ pub fn permutations(target: &Target<'_>) -> Vec<Attack> {
         ),
     ];
     let attacks = all.into_iter();
-    attacks.map(|(what, element, code)| target.deceives(what, &target.with(element), code)).collect()
+    attacks
+        .map(|(what, element, code)| target.deceives(what, &target.with(element), code))
+        .collect()
 }
 
 /// A forged Assertion beside the signed one.
@@ -104,12 +115,18 @@ pub fn siblings(target: &Target<'_>) -> Vec<Attack> {
         ),
         (
             "a forgery in the StatusDetail",
-            message.last_in("Status", format!("<samlp:StatusDetail>{}</samlp:StatusDetail>", forged.as_str())),
+            message.last_in(
+                "Status",
+                format!("<samlp:StatusDetail>{}</samlp:StatusDetail>", forged.as_str()),
+            ),
             misplaced,
         ),
         (
             "a forgery in the KeyInfo",
-            message.last_in("Assertion/Signature", format!("<ds:KeyInfo>{}</ds:KeyInfo>", forged.as_str())),
+            message.last_in(
+                "Assertion/Signature",
+                format!("<ds:KeyInfo>{}</ds:KeyInfo>", forged.as_str()),
+            ),
             misplaced,
         ),
         (
@@ -148,13 +165,19 @@ pub fn namesakes(target: &Target<'_>) -> Vec<Attack> {
     let by_default = |uri: &str| {
         message.before("Assertion", unprefixed.with_attribute("Assertion", "xmlns", uri))
     };
-    let other_prefix = forged
-        .substituted("saml:", "p:")
-        .with_attribute("Assertion", "xmlns:p", sloop::xml::ns::SAML);
+    let other_prefix = forged.substituted("saml:", "p:").with_attribute(
+        "Assertion",
+        "xmlns:p",
+        sloop::xml::ns::SAML,
+    );
     let (several, misplaced) = ("response.several_assertions", "response.misplaced_assertion");
     [
         ("its prefix bound to another namespace", in_namespace("urn:evil"), misplaced),
-        ("its prefix bound to SAML 1", in_namespace("urn:oasis:names:tc:SAML:1.0:assertion"), misplaced),
+        (
+            "its prefix bound to SAML 1",
+            in_namespace("urn:oasis:names:tc:SAML:1.0:assertion"),
+            misplaced,
+        ),
         (
             "its namespace in capitals",
             in_namespace("URN:OASIS:NAMES:TC:SAML:2.0:ASSERTION"),

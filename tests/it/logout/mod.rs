@@ -20,6 +20,7 @@ mod restart;
 mod scope;
 mod story;
 mod v2_logout;
+mod wrapped_answer;
 
 use std::time::Duration;
 

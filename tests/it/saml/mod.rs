@@ -2,6 +2,7 @@ mod acs;
 mod acs_continue;
 mod ambush;
 mod authn_request;
+mod cardinality;
 mod exclusion;
 mod foreign_key;
 mod form;
@@ -13,6 +14,7 @@ mod session_end;
 mod signature_shape;
 mod status;
 mod switched_user;
+mod unsigned_part;
 mod value;
 mod wrapping;
 

@@ -45,8 +45,10 @@ pub(super) fn accept(
     if found != expected.idp {
         return Err(Rejection::AssertionIssuer { found });
     }
+    message::in_order(assertion, ASSERTION)?;
     let moment = Moment { now, skew: expected.clock_skew };
     let subject = assertion.required(ns::SAML, "Subject")?;
+    message::in_order(subject, SUBJECT)?;
     let confirmed_until = confirm(subject, expected, moment)?;
     let valid_until = check_conditions(assertion, expected, moment)?;
     let authentication = Authentication::read(assertion, moment)?;
@@ -66,6 +68,26 @@ pub(super) fn accept(
         attributes: attribute::read(assertion)?,
     })
 }
+
+/// SAML Core 2.3.3. Statements come in any order.
+const ASSERTION: &[&[(&str, &str)]] = &[
+    &[(ns::SAML, "Issuer")],
+    &[(ns::SAML, "Subject")],
+    &[(ns::SAML, "Conditions")],
+    &[(ns::SAML, "Advice")],
+    &[
+        (ns::SAML, "AuthnStatement"),
+        (ns::SAML, "AttributeStatement"),
+        (ns::SAML, "AuthzDecisionStatement"),
+        (ns::SAML, "Statement"),
+    ],
+];
+
+/// SAML Core 2.4.1.
+const SUBJECT: &[&[(&str, &str)]] = &[
+    &[(ns::SAML, "NameID"), (ns::SAML, "EncryptedID"), (ns::SAML, "BaseID")],
+    &[(ns::SAML, "SubjectConfirmation")],
+];
 
 /// Now, give or take the difference between two machines' clocks.
 #[derive(Clone, Copy)]

@@ -36,6 +36,8 @@ pub enum MessageError {
     IssuerFormat,
     #[error("{0} is not supported")]
     Unsupported(&'static str),
+    #[error("line {line}: {element} does not belong there in the order of the schema")]
+    Order { element: String, line: u32 },
     #[error("there are more than {limit} elements {element}")]
     TooMany { element: &'static str, limit: usize },
     #[error(transparent)]
@@ -57,6 +59,7 @@ impl MessageError {
             Self::Issuer(_) => "saml.issuer_malformed",
             Self::IssuerFormat => "saml.issuer_format",
             Self::Unsupported(_) => "saml.unsupported",
+            Self::Order { .. } => "saml.order",
             Self::TooMany { .. } => "saml.too_many",
             Self::Decryption(error) => error.code(),
             Self::Decrypted { .. } => "saml.decrypted_other",
@@ -147,6 +150,30 @@ pub(super) fn issuer(element: Element<'_>) -> Result<Option<EntityId>, MessageEr
 pub(super) fn required_issuer(element: Element<'_>) -> Result<EntityId, MessageError> {
     element.required(ns::SAML, "Issuer")?;
     issuer(element)?.ok_or(MessageError::Issuer(InvalidEntityId))
+}
+
+/// Checks the children of `parent` against the sequence of its schema, in which each place has its
+/// choice of elements. Somebody who reads the first element, or the last, or by the place where it
+/// must stand, then reads what we read. How often an element occurs is for its reader to check, and
+/// where a signature stands for [`verify_enveloped`] and its like: some IdPs append it.
+pub(super) fn in_order(
+    parent: Element<'_>,
+    sequence: &[&[(&str, &str)]],
+) -> Result<(), MessageError> {
+    let mut reached = 0;
+    for child in parent.elements().filter(|child| !child.is(ns::DS, "Signature")) {
+        let belongs = |choice: &&[(&str, &str)]| {
+            choice.iter().any(|(namespace, local)| child.is(namespace, local))
+        };
+        match sequence.iter().position(belongs) {
+            Some(place) if place >= reached => reached = place,
+            _ => {
+                let element = child.local_name().chars().take(64).collect();
+                return Err(MessageError::Order { element, line: child.line() });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Without the white space that pretty-printing puts around URIs.

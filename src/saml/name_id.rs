@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::EntityId;
 use crate::xml::write::Writer;
-use crate::xml::{Element, ShapeError};
+use crate::xml::{Element, ShapeError, ns};
 
 /// `urn:oasis:names:tc:SAML:2.0:nameid-format:transient` (SAML Core 8.3.8).
 pub const TRANSIENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient";
@@ -38,7 +38,7 @@ pub struct NameId {
 pub enum NameIdError {
     #[error(transparent)]
     Shape(#[from] ShapeError),
-    #[error("the NameID is empty")]
+    #[error("the NameID is empty or nil")]
     Empty,
     #[error("the NameID is longer than {MAX_BYTES} bytes")]
     TooLong,
@@ -58,7 +58,7 @@ impl NameId {
     /// Reads a `saml:NameID` element.
     ///
     /// # Errors
-    /// If it is not a leaf, names nobody, or is longer than 4096 bytes in any part.
+    /// If it is not a leaf, names nobody or is nil, or is longer than 4096 bytes in any part.
     pub fn read(element: Element<'_>) -> Result<Self, NameIdError> {
         let attribute = |name| element.attribute(name).map(str::to_owned);
         let read = Self {
@@ -68,7 +68,11 @@ impl NameId {
             sp_name_qualifier: attribute("SPNameQualifier"),
             sp_provided_id: attribute("SPProvidedID"),
         };
-        if read.value.trim().is_empty() {
+        // XML Schema 1, 3.3.4: what is nil has no value, and a value that is there nevertheless
+        // would be read by some and not by others.
+        let is_nil =
+            matches!(element.attribute_ns(ns::XSI, "nil").map(str::trim), Some("true" | "1"));
+        if is_nil || read.value.trim().is_empty() {
             return Err(NameIdError::Empty);
         }
         if read.parts().into_iter().flatten().any(|part| part.len() > MAX_BYTES) {
@@ -157,7 +161,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::xml::{Limits, ns, parse};
+    use crate::xml::{Limits, parse};
 
     fn written(name_id: &NameId) -> String {
         let mut writer = Writer::new();
@@ -228,6 +232,12 @@ mod tests {
         assert_eq!(read(&around("admin<!-- x -->.evil")).unwrap().value, "admin.evil");
         assert!(matches!(read(&around("admin<x/>")), Err(NameIdError::Shape(_))));
         assert_eq!(read(&around(" \n ")), Err(NameIdError::Empty));
+        let nil = |value: &str| {
+            let nil = format!("<saml:NameID xmlns:i='{}' i:nil='{value}'>", ns::XSI);
+            read(&around("admin").replace("<saml:NameID>", &nil)).map(|found| found.value)
+        };
+        assert_eq!((nil("true"), nil("1")), (Err(NameIdError::Empty), Err(NameIdError::Empty)));
+        assert_eq!(nil("false").as_deref(), Ok("admin"));
         assert!(read(&around(&"a".repeat(MAX_BYTES))).is_ok());
         assert_eq!(read(&around(&"a".repeat(MAX_BYTES + 1))), Err(NameIdError::TooLong));
     }

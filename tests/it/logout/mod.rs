@@ -24,6 +24,7 @@ mod scope;
 mod soap;
 mod story;
 mod v2_logout;
+mod wrapped_answer;
 
 use std::time::Duration;
 

@@ -1,22 +1,32 @@
 mod acs;
 mod acs_continue;
+mod ambush;
 mod authn_request;
+mod cardinality;
 mod ciphertext;
 mod decryption;
 mod encryption;
 mod encryption_key;
+mod exclusion;
+mod foreign_key;
+mod form;
 mod golden;
 mod idp_metadata;
 mod idp_mix_up;
 mod metadata;
 mod mutants;
+mod parser;
 mod refresh;
 mod replay;
 mod samples;
 mod session_end;
+mod signature_shape;
 mod status;
 mod switched_user;
+mod unsigned_part;
+mod value;
 mod waiting;
+mod wrapping;
 
 use serde_json::json;
 

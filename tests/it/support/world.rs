@@ -109,7 +109,7 @@ pub struct World {
     admin: String,
     tasks: Vec<JoinHandle<()>>,
     folder: tempfile::TempDir,
-    _database: Option<Database>,
+    pub(super) database: Option<Database>,
 }
 
 impl World {
@@ -158,7 +158,7 @@ impl World {
             admin,
             tasks: vec![serving],
             folder,
-            _database: database,
+            database,
         };
         let metadata = world.get(paths::SAML_METADATA).await;
         assert_eq!(metadata.status, 200);

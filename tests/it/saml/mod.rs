@@ -1,10 +1,12 @@
 mod acs;
 mod acs_continue;
+mod algorithm;
 mod authn_request;
 mod idp_mix_up;
 mod metadata;
 mod replay;
 mod session_end;
+mod signing_key;
 mod status;
 mod switched_user;
 

@@ -108,7 +108,8 @@ pub enum BindingError {
     Unsigned,
     #[error("the signature algorithm is not accepted")]
     Algorithm,
-    #[error(transparent)]
+    /// Of a query. It holds over the octets as the IdP wrote them and over no others.
+    #[error("{0}; or something between the IdP and us has encoded the query anew")]
     Signature(#[from] SignatureError),
 }
 

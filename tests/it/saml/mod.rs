@@ -4,6 +4,8 @@ mod algorithm;
 mod authn_request;
 mod idp_mix_up;
 mod metadata;
+mod post_binding;
+mod redirect_binding;
 mod replay;
 mod session_end;
 mod signing_key;

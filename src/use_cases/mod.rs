@@ -9,6 +9,7 @@ mod cleanup;
 mod clients;
 mod end_session;
 mod failure;
+mod idp_request;
 mod idps;
 mod keys;
 mod logout_page;

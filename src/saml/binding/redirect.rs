@@ -18,6 +18,11 @@ use crate::xml::verify::TrustedKeys;
 /// The only encoding there is (SAML Bindings 3.4.4.1).
 const DEFLATE: &str = "urn:oasis:names:tc:SAML:2.0:bindings:URL-Encoding:DEFLATE";
 
+/// Longest URL that is sure to arrive, in bytes. Web servers and proxies commonly cut off or refuse
+/// request lines of 8 KiB; 1 KiB is left for whatever they put in front of the path. A sender that
+/// has another binding to choose uses it for longer messages.
+pub const MAX_URL_BYTES: usize = 7 * 1024;
+
 /// The whole URL that carries a message. An endpoint that has a query already keeps it.
 ///
 /// # Errors

@@ -49,8 +49,10 @@ impl UseCases {
         let limits = &xml::Limits::MESSAGE;
         let bytes =
             post::decode(posted.saml_response, limits.bytes).map_err(|error| refused(&error))?;
+        let turn = self.xml_turn(bytes.len()).await?;
         let document = xml::parse(&bytes, limits).map_err(|error| refused(&error))?;
         let received = Received::read(&document).map_err(|error| refused(&error))?;
+        drop(turn);
 
         // (2) Which request does it answer? There is no sign-in without one.
         let unknown = || Failure::browser("unknown_request", "no sign-in waits for this Response");
@@ -65,9 +67,11 @@ impl UseCases {
 
         // (3) Who wrote it, and is it meant for us, for this request, now?
         let connection = self.asked_idp(&pending, now).await?;
+        let turn = self.xml_turn(bytes.len()).await?;
         let login = received
             .verify(&connection.metadata.signing_keys)
             .and_then(|signed| signed.accept(&self.expected(&pending, &connection), now));
+        drop(turn);
         let login = match login {
             Ok(login) => login,
             Err(rejection) => {

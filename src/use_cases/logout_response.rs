@@ -8,15 +8,14 @@ use crate::id::LegId;
 use crate::logout::{Answer, Event, Leg, LegOutcome, Logout, Party};
 use crate::saml::binding::post;
 use crate::saml::message::verify_enveloped;
-use crate::saml::{
-    BindingError, ExpectedAnswer, LogoutResponse, Proof, RedirectMessage, Status, StatusCode,
-};
+use crate::saml::{ExpectedAnswer, LogoutResponse, Proof, RedirectMessage, Status, StatusCode};
 use crate::secret::Token;
 use crate::store::{CommitError, FoundLogout, LogoutKey};
 use crate::use_cases::{
     Browser, CookieChange, Failure, Page, Reply, TRIES, UseCases, transaction_name,
 };
 use crate::xml;
+use crate::xml::verify::TrustedKeys;
 
 /// The message as it arrived.
 pub(super) enum Arrived<'m> {
@@ -62,7 +61,7 @@ impl UseCases {
         let relay_state = relay_state.filter(|text| !text.is_empty());
         let key = match relay_state {
             Some(relay_state) => LogoutKey::RelayState(Token::received(relay_state).hash()),
-            None => match read(arrived) {
+            None => match self.read_whoever_wrote_it(arrived).await? {
                 Ok(response) => LogoutKey::RequestId(response.in_response_to),
                 Err(reason) => return self.unknown_answer(&reason, browser).await,
             },
@@ -137,7 +136,31 @@ impl UseCases {
             request_id: asked.request_id.clone(),
             destination: self.settings().slo_url(),
         };
-        Ok(judge(arrived, &connection, &expected, by_relay_state))
+        let keys = &connection.metadata.signing_keys;
+        let unpacked = verify_query(arrived, keys).and_then(|query| Ok((query, unpack(arrived)?)));
+        let (query, bytes) = match unpacked {
+            Ok(unpacked) => unpacked,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let _turn = self.xml_turn(bytes.len()).await?;
+        Ok(judge(query, &bytes, &connection, &expected, by_relay_state))
+    }
+
+    /// Reads the message without asking who wrote it, to find what it may be an answer to.
+    async fn read_whoever_wrote_it(
+        &self,
+        arrived: &Arrived<'_>,
+    ) -> Result<Result<LogoutResponse, String>, Failure> {
+        let bytes = match unpack(arrived) {
+            Ok(bytes) => bytes,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let _turn = self.xml_turn(bytes.len()).await?;
+        let read = || {
+            let document = xml::parse(&bytes, &xml::Limits::MESSAGE).map_err(say)?;
+            LogoutResponse::parse(document.root()).map_err(say)
+        };
+        Ok(read())
     }
 
     /// Records an outcome without moving the browser on: it could not prove that the logout is its
@@ -195,30 +218,43 @@ impl UseCases {
     }
 }
 
-/// The verification order of the bindings: signature, then meaning.
+/// The signature of a query, over the octets as they arrived, before anything is unpacked (SAML
+/// Bindings 3.4.4.1). `None`: the binding has none there.
+fn verify_query(arrived: &Arrived<'_>, keys: &TrustedKeys) -> Result<Option<Proof>, String> {
+    match arrived {
+        Arrived::Redirect(message) if message.is_signed() => {
+            message.verify(keys).map(|()| Some(Proof::Signed)).map_err(say)
+        }
+        Arrived::Redirect(_) => Ok(Some(Proof::Unsigned)),
+        Arrived::Post { .. } => Ok(None),
+    }
+}
+
+/// The XML of the message.
+fn unpack(arrived: &Arrived<'_>) -> Result<Vec<u8>, String> {
+    let limit = xml::Limits::MESSAGE.bytes;
+    match arrived {
+        Arrived::Redirect(message) => message.inflate(limit),
+        Arrived::Post { message } => post::decode(message, limit),
+    }
+    .map_err(say)
+}
+
+/// Signature first, then meaning. `query` is what the signature of a query was worth; a form is
+/// signed inside.
 fn judge(
-    arrived: &Arrived<'_>,
+    query: Option<Proof>,
+    bytes: &[u8],
     connection: &Connection,
     expected: &ExpectedAnswer,
     by_relay_state: bool,
 ) -> Result<Answer, String> {
-    let keys = &connection.metadata.signing_keys;
-    let (response, proof) = match arrived {
-        Arrived::Redirect(message) => {
-            let proof = match message.is_signed() {
-                // SAML Bindings 3.4.4.1: over the octets as they arrived, before anything is read.
-                true => message.verify(keys).map(|()| Proof::Signed).map_err(say)?,
-                false => Proof::Unsigned,
-            };
-            (read(arrived)?, proof)
-        }
-        Arrived::Post { message } => {
-            let bytes = post::decode(message, xml::Limits::MESSAGE.bytes).map_err(say)?;
-            let document = xml::parse(&bytes, &xml::Limits::MESSAGE).map_err(say)?;
-            let proof = verify_enveloped(&document, keys).map_err(say)?;
-            (LogoutResponse::parse(document.root()).map_err(say)?, proof)
-        }
+    let document = xml::parse(bytes, &xml::Limits::MESSAGE).map_err(say)?;
+    let proof = match query {
+        Some(proof) => proof,
+        None => verify_enveloped(&document, &connection.metadata.signing_keys).map_err(say)?,
     };
+    let response = LogoutResponse::parse(document.root()).map_err(say)?;
     response.check(expected, &proof).map_err(say)?;
     let accept_unsigned = by_relay_state
         && connection.settings.unsigned_logout_response == UnsignedLogoutResponse::Accept;
@@ -230,18 +266,6 @@ fn judge(
         }
         Proof::Unsigned => Err(format!("{said}, but nobody signed it")),
     }
-}
-
-/// Reads the message, whoever wrote it.
-fn read(arrived: &Arrived<'_>) -> Result<LogoutResponse, String> {
-    let limit = xml::Limits::MESSAGE.bytes;
-    let bytes = match arrived {
-        Arrived::Redirect(message) => message.inflate(limit),
-        Arrived::Post { message } => post::decode(message, limit),
-    };
-    let bytes = bytes.map_err(|error: BindingError| error.to_string())?;
-    let document = xml::parse(&bytes, &xml::Limits::MESSAGE).map_err(say)?;
-    LogoutResponse::parse(document.root()).map_err(say)
 }
 
 /// SAML Core 3.7.3.2.

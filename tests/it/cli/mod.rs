@@ -4,6 +4,7 @@ mod commands;
 mod config;
 mod demo;
 mod logouts;
+mod memory;
 mod metadata_dir;
 mod serve;
 

@@ -2,6 +2,7 @@ mod acs;
 mod acs_continue;
 mod algorithm;
 mod authn_request;
+mod exhaustion;
 mod idp_mix_up;
 mod metadata;
 mod post_binding;

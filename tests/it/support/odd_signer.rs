@@ -22,6 +22,9 @@ pub const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signatu
 pub const SHA256: &str = "http://www.w3.org/2001/04/xmlenc#sha256";
 pub const RSA_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
 const DAY: i64 = 86_400;
+/// More than the service accepts, so that what is too much can be signed well.
+const WIDE: Limits =
+    Limits { depth: 1_000, attributes: 1_000, namespaces: 1_000, ..Limits::METADATA };
 
 /// A key pair of any kind with a certificate for it.
 pub struct OddKey {
@@ -198,7 +201,7 @@ impl Recipe {
 
     /// Signs the element with this ID, which has a `saml:Issuer` and no signature yet.
     pub fn envelope(&self, xml: &str, id: &str) -> String {
-        let document = parse(xml.as_bytes(), &Limits::METADATA).unwrap();
+        let document = parse(xml.as_bytes(), &WIDE).unwrap();
         let element = document.elements().find(|e| e.attribute("ID") == Some(id)).unwrap();
         let canonical = c14n::exclusive(element, None, &[]).unwrap();
         self.envelope_canonical(xml, id, &canonical)

@@ -11,6 +11,8 @@ use crate::clock::Timestamp;
 use crate::xml::{Element, ns};
 
 const BEARER: &str = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
+/// More SubjectConfirmations than this are not read. IdPs write one.
+const MAX_CONFIRMATIONS: usize = 64;
 
 /// A person whom the right IdP has signed in, for us and for the request that was waiting.
 #[derive(Clone, PartialEq, Debug)]
@@ -107,7 +109,11 @@ fn confirm(
 ) -> Result<Timestamp, Rejection> {
     let mut until = None;
     let mut rejection = Rejection::NoBearer;
-    for confirmation in subject.children(ns::SAML, "SubjectConfirmation") {
+    for (count, confirmation) in subject.children(ns::SAML, "SubjectConfirmation").enumerate() {
+        if count == MAX_CONFIRMATIONS {
+            let limit = MAX_CONFIRMATIONS;
+            return Err(MessageError::TooMany { element: "SubjectConfirmation", limit }.into());
+        }
         if confirmation.attribute("Method") != Some(BEARER) {
             continue;
         }
@@ -204,6 +210,19 @@ mod tests {
 
     fn bearer(data: &str) -> String {
         format!(r#"<saml:SubjectConfirmation Method="{BEARER}">{data}</saml:SubjectConfirmation>"#)
+    }
+
+    #[test]
+    fn a_subject_has_a_limited_number_of_confirmations() {
+        let with = |others: usize| {
+            let more = format!("{}<saml:SubjectConfirmation ", bearer("").repeat(others));
+            changed("<saml:SubjectConfirmation ", &more)
+        };
+        assert!(with(MAX_CONFIRMATIONS - 1).is_ok());
+        assert!(matches!(
+            with(MAX_CONFIRMATIONS),
+            Err(Rejection::Message(MessageError::TooMany { .. }))
+        ));
     }
 
     #[test]

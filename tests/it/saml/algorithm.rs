@@ -131,8 +131,8 @@ async fn nothing_fetched(on: On) {
     let relay_state = asked.relay_state.as_deref();
     let said = forger.says(&asked, "ada");
     let xml = forger.signed(&said, Sign::Nothing);
-    let sink = Sink::open();
-    let url = sink.url();
+    let sink = Sink::listen().await;
+    let url = sink.url("/sink");
     let rsa_sha256 = rsa(&keys.rsa, MessageDigest::sha256());
     let good = keys.good();
     let whole = good.envelope(&xml, &said.response_id);
@@ -163,12 +163,12 @@ async fn nothing_fetched(on: On) {
     ] {
         let page = forger.post(&world, &mut browser, &xml, relay_state).await;
         is_refused(&page, what);
-        assert!(!sink.was_visited(), "{what}");
+        assert_eq!(sink.connections(), 0, "{what}");
         assert!(!world.is_signed_in(&mut browser, &app).await, "{what}");
     }
     // What KeyInfo says is not even read, so it does no harm.
     let hint = key_info(format!("<ds:RetrievalMethod URI=\"{url}\"></ds:RetrievalMethod>"));
     let page = forger.post(&world, &mut browser, &hint, relay_state).await;
     app.finish(&attempt, &page.location().unwrap()).await.unwrap();
-    assert!(!sink.was_visited());
+    assert_eq!(sink.connections(), 0);
 }

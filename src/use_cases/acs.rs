@@ -47,8 +47,10 @@ impl UseCases {
         let limits = &xml::Limits::MESSAGE;
         let bytes =
             post::decode(posted.saml_response, limits.bytes).map_err(|error| refused(&error))?;
+        let turn = self.xml_turn(bytes.len()).await?;
         let document = xml::parse(&bytes, limits).map_err(|error| refused(&error))?;
         let received = Received::read(&document).map_err(|error| refused(&error))?;
+        drop(turn);
 
         // (2) Which request does it answer? There is no sign-in without one.
         let unknown = || Failure::browser("unknown_request", "no sign-in waits for this Response");
@@ -66,9 +68,11 @@ impl UseCases {
         let expected = self.expected(&pending, &connection);
         let keys = self.keys();
         let decryption = self.decryption(&keys, &connection);
+        let turn = self.xml_turn(bytes.len()).await?;
         let login = received.verify(&connection.metadata.signing_keys, &decryption, |signed| {
             signed.accept(&expected, now)
         });
+        drop(turn);
         let login = match login {
             Ok(login) => login,
             Err(rejection) => {

@@ -23,6 +23,7 @@ use crate::store::{CommitError, LogoutKey, SessionKey};
 use crate::use_cases::saml_message::{Arrived, say};
 use crate::use_cases::sign_out::SignOut;
 use crate::use_cases::{Browser, CookieChange, Failure, Next, Page, Reply, TRIES, UseCases};
+use crate::xml::Element;
 use crate::xml::sign::sign_enveloped;
 
 /// What became of a request.
@@ -79,14 +80,17 @@ impl UseCases {
     /// IdP's logout goes on without us.
     async fn hear(&self, arrived: &Arrived<'_>) -> Result<Heard, Failure> {
         // (1) Who says to have sent it?
-        let (issuer, request_id) = arrived.peek(LogoutRequest::head).map_err(|detail| {
-            Failure::Idp { code: "saml.logout_request", idp: String::new(), detail }
+        let head = self.peek(arrived, LogoutRequest::head).await?;
+        let (issuer, request_id) = head.map_err(|detail| Failure::Idp {
+            code: "saml.logout_request",
+            idp: String::new(),
+            detail,
         })?;
         let now = self.now().await?;
         let connection = self.view().await?.of_entity(&issuer, now).await?;
 
         // (2) Did they, and is it meant for us, now?
-        let judged = self.judge(arrived, &connection, now);
+        let judged = self.judge(arrived, &connection, now).await?;
         let (status, asynchronous, logouts) = match judged {
             Ok(request) => {
                 // (3) End what it names, then say what is known of it.
@@ -109,32 +113,45 @@ impl UseCases {
 
     /// Signature first, then meaning. No setting turns the signature off: a LogoutRequest that anybody
     /// can write ends anybody's session.
-    fn judge(
+    async fn judge(
         &self,
         arrived: &Arrived<'_>,
         connection: &Connection,
         now: Timestamp,
-    ) -> Result<LogoutRequest, String> {
+    ) -> Result<Result<LogoutRequest, String>, Failure> {
         let (trusted, own) = (&connection.metadata.signing_keys, self.keys());
-        let (request, proof) = arrived.authenticate(trusted, |message, proof| match proof {
-            // Nobody has us decrypt what the IdP did not sign.
+        // Nobody has us decrypt what the IdP did not sign.
+        let read = |message: Element<'_>, proof: Proof| match proof {
             Proof::Signed => LogoutRequest::parse_encrypted(message, own.decryption.all()),
             Proof::Unsigned => LogoutRequest::parse(message),
-        })?;
+        };
+        let authenticated = self.authenticate(arrived, trusted, read).await?;
+        Ok(authenticated.and_then(|(request, proof)| {
+            self.check(&request, proof, arrived.binding(), connection, now)?;
+            Ok(request)
+        }))
+    }
+
+    fn check(
+        &self,
+        request: &LogoutRequest,
+        proof: Proof,
+        by: Binding,
+        connection: &Connection,
+        now: Timestamp,
+    ) -> Result<(), String> {
         if proof != Proof::Signed {
             return Err("nobody signed it".to_owned());
         }
         if request.issuer != connection.metadata.entity_id {
             return Err("its Issuer is another than the one whose key signed it".to_owned());
         }
-        let by = arrived.binding();
         let at = match by {
             Binding::Redirect | Binding::Post => self.settings().slo_url(),
             Binding::Soap => self.settings().slo_soap_url(),
         };
         let clock_skew = self.settings().clock_skew;
-        request.check(&Arrival { at: &at, by, now, clock_skew }).map_err(say)?;
-        Ok(request)
+        request.check(&Arrival { at: &at, by, now, clock_skew }).map_err(say)
     }
 
     async fn refuse(&self, connection: &Connection, reason: &str, now: Timestamp) {

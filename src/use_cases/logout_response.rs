@@ -13,6 +13,7 @@ use crate::use_cases::saml_message::{Arrived, say};
 use crate::use_cases::{
     Browser, CookieChange, Failure, Page, Reply, TRIES, UseCases, transaction_name,
 };
+use crate::xml::Element;
 
 impl UseCases {
     /// `GET /logout?SAMLResponse=…`
@@ -52,7 +53,7 @@ impl UseCases {
         let relay_state = relay_state.filter(|text| !text.is_empty());
         let key = match relay_state {
             Some(relay_state) => LogoutKey::RelayState(Token::received(relay_state).hash()),
-            None => match arrived.peek(LogoutResponse::parse) {
+            None => match self.peek(arrived, LogoutResponse::parse).await? {
                 Ok(response) => LogoutKey::RequestId(response.in_response_to),
                 Err(reason) => return self.unknown_answer(&reason, browser).await,
             },
@@ -127,7 +128,12 @@ impl UseCases {
             request_id: asked.request_id.clone(),
             destination: self.settings().slo_url(),
         };
-        Ok(judge(arrived, &connection, &expected, by_relay_state))
+        let keys = &connection.metadata.signing_keys;
+        let read = |message: Element<'_>, _: Proof| LogoutResponse::parse(message);
+        let authenticated = self.authenticate(arrived, keys, read).await?;
+        Ok(authenticated.and_then(|(response, proof)| {
+            judge(&response, proof, &connection, &expected, by_relay_state)
+        }))
     }
 
     /// Records an outcome without moving the browser on: it could not prove that the logout is its
@@ -185,16 +191,14 @@ impl UseCases {
     }
 }
 
-/// The verification order of the bindings: signature, then meaning.
+/// What the answer means, once it is known what its signature is worth.
 fn judge(
-    arrived: &Arrived<'_>,
+    response: &LogoutResponse,
+    proof: Proof,
     connection: &Connection,
     expected: &ExpectedAnswer,
     by_relay_state: bool,
 ) -> Result<Answer, String> {
-    let keys = &connection.metadata.signing_keys;
-    let (response, proof) =
-        arrived.authenticate(keys, |message, _| LogoutResponse::parse(message))?;
     response.check(expected, &proof).map_err(say)?;
     let accept_unsigned = by_relay_state
         && connection.settings.unsigned_logout_response == UnsignedLogoutResponse::Accept;

@@ -13,6 +13,7 @@ mod failure;
 mod idp_difference;
 mod idp_refresh;
 mod idp_report;
+mod idp_request;
 mod idps;
 mod key_rotation;
 mod keys;
@@ -30,7 +31,9 @@ mod sp_metadata;
 mod token;
 mod userinfo;
 mod v2_logout;
+mod xml_turns;
 
+use std::num::NonZero;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -71,6 +74,7 @@ pub struct Inner {
     rng: Rng,
     /// Bounds what the worker has under way.
     deliveries: Arc<Semaphore>,
+    xml_turns: xml_turns::XmlTurns,
     /// Tells browsers that wait for apps which logout has advanced on this node.
     leg_closed: broadcast::Sender<LogoutId>,
 }
@@ -93,6 +97,7 @@ impl UseCases {
         rng: Rng,
     ) -> Self {
         let registry = registry::Registry::new(store.clone());
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
         Self(Arc::new(Inner {
             settings,
             store,
@@ -101,6 +106,7 @@ impl UseCases {
             outbound,
             rng,
             deliveries: Arc::new(Semaphore::new(DELIVERIES)),
+            xml_turns: xml_turns::XmlTurns::new(threads),
             leg_closed: broadcast::Sender::new(ADVANCES_REMEMBERED),
         }))
     }

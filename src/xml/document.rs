@@ -177,14 +177,20 @@ impl<'d> Element<'d> {
     /// The text of a leaf exactly as it is, untrimmed; empty if there is none. A child element is
     /// an error, so no markup can hide a part of a value.
     pub fn text(self) -> Result<&'d str, ShapeError> {
+        self.plain_text().ok_or_else(|| ShapeError::NotText {
+            element: self.local_name().to_owned(),
+            line: self.line(),
+        })
+    }
+
+    /// As [`Element::text`], where markup is no error but `None`: an error counts lines from the start
+    /// of the document, and of values that may be markup there can be thousands.
+    pub fn plain_text(self) -> Option<&'d str> {
         let mut content = self.content().map(|id| &self.document.node(id).kind);
         match (content.next(), content.next()) {
-            (None, _) => Ok(""),
-            (Some(Kind::Text(text)), None) => Ok(text),
-            _ => Err(ShapeError::NotText {
-                element: self.local_name().to_owned(),
-                line: self.line(),
-            }),
+            (None, _) => Some(""),
+            (Some(Kind::Text(text)), None) => Some(text),
+            _ => None,
         }
     }
 
@@ -410,6 +416,11 @@ mod tests {
         let text = |local| document.root().required("", local).and_then(Element::text);
         assert_eq!(text("b"), Ok(" x\ty "));
         assert_eq!(text("c"), Ok(""));
+        let plain = |local| document.root().required("", local).unwrap().plain_text();
+        assert_eq!(
+            (plain("b"), plain("c"), plain("d"), plain("f")),
+            (Some(" x\ty "), Some(""), None, None)
+        );
         assert_eq!(text("d"), Err(ShapeError::NotText { element: "d".into(), line: 1 }));
         assert_eq!(text("f"), Err(ShapeError::NotText { element: "f".into(), line: 1 }));
     }

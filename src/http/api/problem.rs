@@ -36,7 +36,7 @@ impl Problem {
                 (StatusCode::CONFLICT, "This conflicts with what exists")
             }
             Failure::NotFound { .. } => (StatusCode::NOT_FOUND, "There is no such thing"),
-            Failure::Store(_) | Failure::Contended => {
+            Failure::Store(_) | Failure::Contended | Failure::Overloaded => {
                 (StatusCode::SERVICE_UNAVAILABLE, "The service is busy")
             }
             Failure::Internal(_) => {

@@ -34,9 +34,11 @@ pub(super) async fn by_redirect(visit: Visit) -> Result<Response, PageError> {
 
 /// `POST /logout` – SAML Bindings 3.5
 pub(super) async fn by_post(visit: Visit) -> Result<Response, PageError> {
-    let fields = ["SAMLRequest", "SAMLResponse", "RelayState"].map(|name| {
-        visit.params.single(name).map_err(|_: Duplicate| BindingError::Duplicate(name))
-    });
+    let repeated = |name| move |_: Duplicate| BindingError::Duplicate(name);
+    // A message that is there and empty is there: of two kinds, none is chosen.
+    let message = |name| visit.params.flag(name).map_err(repeated(name));
+    let relay_state = visit.params.single("RelayState").map_err(repeated("RelayState"));
+    let fields = [message("SAMLRequest"), message("SAMLResponse"), relay_state];
     let (use_cases, browser) = (visit.use_cases(), &visit.browser);
     let reply = match fields {
         [Ok(None), Ok(Some(response)), Ok(relay_state)] => {

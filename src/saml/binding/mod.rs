@@ -115,13 +115,16 @@ pub enum BindingError {
     Deflate,
     #[error("the message is longer than {limit} bytes")]
     TooLarge { limit: usize },
+    #[error("the message unpacks to more than {} times its size", redirect::MOST_RATIO)]
+    Ratio,
     #[error("the message is not XML; perhaps it is compressed, which POST does not allow")]
     NotXml,
     #[error("the query is not signed")]
     Unsigned,
     #[error("the signature algorithm is not accepted")]
     Algorithm,
-    #[error(transparent)]
+    /// Of a query. It holds over the octets as the IdP wrote them and over no others.
+    #[error("{0}; or something between the IdP and us has encoded the query anew")]
     Signature(#[from] SignatureError),
 }
 
@@ -138,6 +141,7 @@ impl BindingError {
             Self::Base64(_) => "binding.base64",
             Self::Deflate => "binding.deflate",
             Self::TooLarge { .. } => "binding.too_large",
+            Self::Ratio => "binding.ratio",
             Self::NotXml => "binding.not_xml",
             Self::Unsigned => "binding.unsigned",
             Self::Algorithm => "binding.algorithm",

@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod keys;
 mod logouts;
+mod memory;
 mod metadata_dir;
 mod serve;
 

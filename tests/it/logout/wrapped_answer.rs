@@ -111,7 +111,7 @@ impl Ambush {
             Err(error) => return error.code(),
         };
         let keys = TrustedKeys::new(vec![self.key.key().public_key().clone()]).unwrap();
-        match verify_enveloped(&document, &keys) {
+        match verify_enveloped(document.root(), &keys) {
             Err(error) => error.code(),
             Ok(Proof::Unsigned) => "unsigned",
             Ok(Proof::Signed) => match LogoutResponse::parse(document.root()) {

@@ -203,7 +203,7 @@ impl Ambush {
     }
 
     pub fn encrypted(&self, content: &[u8]) -> String {
-        let (how, rng) = (Encryption::default(), Rng::system());
+        let (how, rng) = (Encryption::COMMON, Rng::system());
         how.element(content, "EncryptedAssertion", &self.certificate, &rng).unwrap()
     }
 

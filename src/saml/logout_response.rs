@@ -73,15 +73,16 @@ impl LogoutResponse {
     /// What is missing or malformed.
     pub fn parse(root: Element<'_>) -> Result<Self, MessageError> {
         message::expect(root, "LogoutResponse")?;
-        message::in_order(root, SEQUENCE)?;
-        Ok(Self {
+        let read = Self {
             id: message::id(root)?,
             issue_instant: message::required_time(root, "IssueInstant")?,
             destination: root.attribute("Destination").map(str::to_owned),
             issuer: message::required_issuer(root)?,
             in_response_to: root.required_attribute("InResponseTo")?.to_owned(),
             status: Status::read(root)?,
-        })
+        };
+        message::in_order(root, SEQUENCE)?;
+        Ok(read)
     }
 
     /// Whether this is the expected answer. `proof` says what its signature was worth: a signed

@@ -8,7 +8,8 @@ use openssl::nid::Nid;
 use openssl::x509::X509;
 
 use super::odd_signer::{
-    OddKey, RSA_SHA256, Recipe, SHA256, digest_info, ecdsa, ecdsa_der, hmac, pss, rsa, rsa_raw,
+    OddKey, RSA_SHA256, Recipe, SHA256, Signature, digest_info, ecdsa, ecdsa_der, hmac, pss, rsa,
+    rsa_raw,
 };
 
 const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
@@ -115,9 +116,7 @@ impl Keys {
     /// Algorithms that are not listed, each with a value that is right for it.
     fn weak(&self) -> Vec<Named> {
         let (sha1, sha256) = (MessageDigest::sha1(), MessageDigest::sha256());
-        let named = |uri: String, sign: Box<dyn Fn(&[u8]) -> Vec<u8>>| {
-            (uri.clone(), Recipe::new(&uri, sign))
-        };
+        let named = |uri: String, sign: Box<Signature>| (uri.clone(), Recipe::new(&uri, sign));
         vec![
             named(format!("{DSIG}rsa-sha1"), Box::new(rsa(&self.rsa, sha1))),
             named(format!("{MORE}rsa-md5"), Box::new(rsa(&self.rsa, MessageDigest::md5()))),
@@ -193,9 +192,8 @@ impl Keys {
         let (sha1, sha256, sha512) =
             (MessageDigest::sha1(), MessageDigest::sha256(), MessageDigest::sha512());
         let sha512_uri = format!("{MORE}rsa-sha512");
-        let one = |what: &str, uri: &str, sign: Box<dyn Fn(&[u8]) -> Vec<u8>>| {
-            (what.to_owned(), Recipe::new(uri, sign))
-        };
+        let one =
+            |what: &str, uri: &str, sign: Box<Signature>| (what.to_owned(), Recipe::new(uri, sign));
         let mut all = vec![
             one("RSA as ECDSA", ECDSA_SHA256, Box::new(rsa(&self.rsa, sha256))),
             one("ECDSA as RSA", RSA_SHA256, Box::new(ecdsa(&self.p256, sha256))),

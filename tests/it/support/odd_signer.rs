@@ -155,6 +155,9 @@ pub fn certificate_of(
     certificate.build().to_der().unwrap()
 }
 
+/// From octets to a signature value.
+pub type Signature = dyn Fn(&[u8]) -> Vec<u8>;
+
 /// How a signature is made, and what it says of itself.
 #[derive(Clone)]
 pub struct Recipe {
@@ -164,7 +167,7 @@ pub struct Recipe {
     pub parameters: String,
     pub digest_method: String,
     pub digest: MessageDigest,
-    sign: Rc<dyn Fn(&[u8]) -> Vec<u8>>,
+    sign: Rc<Signature>,
 }
 
 impl Recipe {

@@ -1,8 +1,10 @@
-//! `docs/conformance.md` names a test for each requirement. A test that is named there exists.
+//! `docs/conformance.md` names a test for each requirement, and `docs/known-attacks.md` for each family
+//! of attacks. A test that is named there exists.
 
 use std::path::Path;
 
 const PAGE: &str = "docs/conformance.md";
+const ATTACKS: &str = "docs/known-attacks.md";
 /// Where paths begin: the crate root and the folder of its modules. A path without a first word of
 /// its own is one of our stories, or a test beside the code.
 const STORIES: Root = Root { file: "tests/it/main.rs", folder: "tests/it" };
@@ -30,6 +32,44 @@ fn every_test_that_the_page_names_exists() {
     assert!(!rows.is_empty(), "{PAGE} has no row");
     let problems = problems(&rows, &read);
     assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+}
+
+#[test]
+fn every_family_of_attacks_names_tests_that_exist() {
+    let read =
+        |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).ok();
+    let page = read(ATTACKS).expect("the page is there");
+    assert!(page.matches("\n### ").count() > 20, "{ATTACKS} has lost its families");
+    let problems = family_problems(&page, &read);
+    assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+}
+
+/// What is wrong with the families of the page: `### Name`, and somewhere below it `**Tests:**` with
+/// paths. `module::*` stands for all tests of a module, `module::{a,b}` for these.
+fn family_problems(page: &str, read: &impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let mut problems = Vec::new();
+    for family in page.split("\n### ").skip(1) {
+        let name = family.lines().next().unwrap_or_default();
+        let named = family.split("**Tests:**").nth(1).unwrap_or_default();
+        let named = named.split("\n\n").next().unwrap_or_default();
+        let paths = named.split('`').skip(1).step_by(2).filter(|text| text.contains("::"));
+        let tests: Vec<String> = paths.flat_map(expand).collect();
+        if tests.is_empty() {
+            problems.push(format!("{ATTACKS}: {name} names no test"));
+        }
+        let missing = tests.iter().filter_map(|test| Some((test, find(test, read).err()?)));
+        problems.extend(missing.map(|(test, why)| format!("{ATTACKS}: {name}: {test}: {why}")));
+    }
+    problems
+}
+
+fn expand(path: &str) -> Vec<String> {
+    match path.strip_suffix('}').and_then(|path| path.split_once('{')) {
+        Some((module, names)) => {
+            names.split(',').map(|name| format!("{module}{}", name.trim())).collect()
+        }
+        None => vec![path.to_owned()],
+    }
 }
 
 /// Every row of the page: what begins with `|` and is neither the head nor the rule below it.
@@ -101,7 +141,10 @@ fn find_below(
             return Err(format!("{file} has no module {module}"));
         }
     }
-    let is_there = is_story(&text, name) || is_test_function(&text, name);
+    let is_there = match name {
+        "*" => text.contains(" both!(") || text.contains("test] "),
+        name => is_story(&text, name) || is_test_function(&text, name),
+    };
     is_there.then_some(()).ok_or_else(|| format!("{file} has no test {name}"))
 }
 
@@ -186,6 +229,19 @@ fn a_test_that_is_not_there_is_missed() {
     ] {
         let reason = find(missing, &|path| tree(path)).expect_err(missing);
         assert!(reason.contains(said), "{missing}: {reason}");
+    }
+}
+
+#[test]
+fn a_family_without_a_test_is_a_problem_and_so_is_one_of_several() {
+    let page = "# Page\n\n### Good\n\ntext\n\n**Tests:** `logout::main_job::{short,long_one}`, `xml::tests::*`\n\n\
+                ### None\n\n`xml::tests` is no test\n\n### Empty\n\n**Tests:** `logout::*`\n\n\
+                ### One\n\n**Tests:** `xml::tests::checked`, `logout::main_job::{short,gone}`\n";
+    let found = family_problems(page, &|path| tree(path));
+    let begins = ["None names no test", "Empty: logout::*:", "One: logout::main_job::gone:"];
+    assert_eq!(found.len(), begins.len(), "{found:#?}");
+    for (found, begin) in found.iter().zip(begins) {
+        assert!(found.starts_with(&format!("{ATTACKS}: {begin}")), "{found}");
     }
 }
 

@@ -147,12 +147,26 @@ impl MockIdp {
     /// # Errors
     /// If `base` is no URL that metadata can hold, or OpenSSL cannot make a key.
     pub fn new(base: &str, options: Options, clock: Clock, rng: Rng) -> Result<Self, SetupError> {
+        let key = keys::SigningKey::generate(keys::KeyAlgorithm::Rs256, 2048)
+            .map_err(|error| SetupError::Key(error.to_string()))?;
+        Self::with_key(base, options, clock, rng, &key)
+    }
+
+    /// The same with a key that is there already, an RSA key.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn with_key(
+        base: &str,
+        options: Options,
+        clock: Clock,
+        rng: Rng,
+        pair: &keys::SigningKey,
+    ) -> Result<Self, SetupError> {
         let bad_base = || SetupError::Base { base: base.to_owned() };
         let base = base.trim_end_matches('/');
         let entity_id = EntityId::parse(&format!("{base}{METADATA}")).map_err(|_| bad_base())?;
         let failed = |error: &dyn std::fmt::Display| SetupError::Key(error.to_string());
-        let pair = keys::SigningKey::generate(keys::KeyAlgorithm::Rs256, 2048)
-            .map_err(|error| failed(&error))?;
         let certificate = keys::certificate::self_signed(
             pair.private_key(),
             "Sloop test IdP",

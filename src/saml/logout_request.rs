@@ -14,6 +14,14 @@ const ASLO: &str = "urn:oasis:names:tc:SAML:2.0:protocol:ext:async-slo";
 /// The most SessionIndex elements that one request may name.
 const MAX_SESSION_INDEXES: usize = 64;
 
+/// SAML Core 3.7.1 and 3.2.1.
+const SEQUENCE: &[&[(&str, &str)]] = &[
+    &[(ns::SAML, "Issuer")],
+    &[(ns::SAMLP, "Extensions")],
+    &[(ns::SAML, "NameID"), (ns::SAML, "EncryptedID")],
+    &[(ns::SAMLP, "SessionIndex")],
+];
+
 /// A request to end a person's sessions (SAML Core 3.7.1).
 #[derive(Clone, PartialEq, Debug)]
 pub struct LogoutRequest {
@@ -188,7 +196,7 @@ impl LogoutRequest {
             }
             session_indexes.push(SessionIndex::parse(index.text()?)?);
         }
-        Ok(Self {
+        let read = Self {
             id: message::id(root)?,
             issue_instant: message::required_time(root, "IssueInstant")?,
             not_on_or_after: message::time(root, "NotOnOrAfter")?,
@@ -204,7 +212,9 @@ impl LogoutRequest {
                 Some(extensions) => extensions.children(ASLO, "Asynchronous").next().is_some(),
                 None => false,
             },
-        })
+        };
+        message::in_order(root, SEQUENCE)?;
+        Ok(read)
     }
 }
 

@@ -347,6 +347,13 @@ impl UseCases {
             .into_iter()
             .find_map(|binding| offered.iter().find(|endpoint| endpoint.binding == binding));
         let Some(endpoint) = endpoint.filter(|_| !heard.asynchronous) else {
+            if !heard.status.is_success() {
+                return Err(Failure::Idp {
+                    code: "saml.logout_request",
+                    idp: heard.connection.id.to_string(),
+                    detail: "it was refused, and the IdP takes no answer through a browser".into(),
+                });
+            }
             return Ok(Reply::page(match heard.logouts.last() {
                 Some(logout) => {
                     Page::LogoutEnd { logout: Box::new(logout.clone()), continue_to: None }

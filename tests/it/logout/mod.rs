@@ -27,6 +27,7 @@ mod soap;
 mod story;
 mod v2_logout;
 mod wrapped_answer;
+mod wrapped_request;
 
 use std::time::Duration;
 

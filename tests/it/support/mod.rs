@@ -26,6 +26,7 @@ pub mod raw_query;
 pub mod rp;
 pub mod schema;
 pub mod sink;
+pub mod template;
 pub mod wire;
 pub mod world;
 pub mod xmlsec1;

@@ -26,12 +26,21 @@ impl Database {
                  set it to the URL that this prints"
             )
         });
+        Self::of(cluster, "").await
+    }
+
+    /// A database with the content of this one, to which nobody may be connected.
+    pub async fn copy(&self) -> Self {
+        Self::of(self.cluster.clone(), &format!(" TEMPLATE {}", self.name)).await
+    }
+
+    async fn of(cluster: String, how: &str) -> Self {
         let random: String =
             Rng::system().bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
         let name = format!("sloop_{random}");
         let mut url = Url::parse(&cluster).expect("the cluster's URL");
         url.set_path(&name);
-        execute(&cluster, &format!("CREATE DATABASE {name}")).await;
+        execute(&cluster, &format!("CREATE DATABASE {name}{how}")).await;
         Self { cluster, name, url: url.to_string() }
     }
 

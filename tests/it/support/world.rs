@@ -1,11 +1,13 @@
 //! A running service with an IdP and apps around it, on one of the two databases.
 
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use sloop::clock::Clock;
 use sloop::config::Config;
+use sloop::keys::{KeyAlgorithm, SigningKey};
 use sloop::lifecycle::Shutdown;
 use sloop::mock_idp::{self, MockIdp};
 use sloop::oidc::Issuer;
@@ -21,6 +23,7 @@ use super::browser::{Browser, Page};
 use super::postgres::Database;
 use super::pysaml2::Pysaml2;
 use super::rp::{Attempt, Provider, RelyingParty, Tokens};
+use super::template;
 use super::wire;
 
 /// Runs a story on both databases: `both!(name, story)` makes the tests
@@ -49,6 +52,9 @@ pub enum On {
     Sqlite,
     Postgres,
 }
+
+/// Of the IdP of every world: making one takes longer than most stories.
+static IDP_KEY: OnceLock<SigningKey> = OnceLock::new();
 
 /// The public origin of a service that is reached by TLS through a proxy.
 pub const HTTPS_ISSUER: &str = "https://sloop.test";
@@ -138,7 +144,9 @@ impl World {
             true => "https://idp.test".to_owned(),
             false => format!("http://localhost:{}", idp_address.port()),
         };
-        let idp = MockIdp::new(&idp_url, setting.idp, clock.clone(), Rng::system()).unwrap();
+        let key = IDP_KEY.get_or_init(|| SigningKey::generate(KeyAlgorithm::Rs256, 2048).unwrap());
+        let rng = Rng::system();
+        let idp = MockIdp::with_key(&idp_url, setting.idp, clock.clone(), rng, key).unwrap();
         let router = idp.router();
         let serving = tokio::spawn(async move {
             axum::serve(idp_listener, router).await.unwrap();
@@ -403,16 +411,14 @@ async fn configure(on: On, issuer: &str, folder: &std::path::Path) -> (Config, O
     match on {
         On::Sqlite => {
             let path = folder.join("sloop.db");
+            template::copy_sqlite(&path).await;
             config.database = format!("sqlite:{}", path.display()).parse().unwrap();
             (config, None)
         }
         On::Postgres => {
-            let database = Database::create().await;
-            config.database = database.url().parse().unwrap();
             let kek = folder.join("kek");
-            std::fs::write(&kek, Rng::system().bytes::<32>()).unwrap();
-            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o400);
-            std::fs::set_permissions(&kek, mode).unwrap();
+            let database = template::copy_postgres(&kek).await;
+            config.database = database.url().parse().unwrap();
             config.keys.kek_file = Some(kek);
             (config, Some(database))
         }

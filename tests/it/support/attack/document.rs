@@ -97,7 +97,7 @@ pub fn encodings(target: &Target<'_>) -> Vec<Attack> {
         // Base64 of anything that is no XML is told by its first octet.
         ("UTF-16, little end first", utf16(u16::to_le_bytes, &[0xff, 0xfe]), "binding.not_xml"),
         ("UTF-16, big end first", utf16(u16::to_be_bytes, &[0xfe, 0xff]), "binding.not_xml"),
-        ("UTF-16 without a mark", utf16(u16::to_le_bytes, &[]), "xml.name"),
+        ("UTF-16 without a mark", utf16(u16::to_le_bytes, &[]), "xml.character"),
         ("UTF-32", utf32, "binding.not_xml"),
         ("a byte order mark", marked(&[0xef, 0xbb, 0xbf]), "xml.byte_order_mark"),
         (

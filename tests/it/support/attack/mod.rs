@@ -1,5 +1,5 @@
 //! What somebody makes of a message that an IdP has just signed. Each attack is aimed at one signed
-//! element, whichever it is: the Response, the Assertion in it, or a LogoutResponse.
+//! element, whichever it is: the Response, the Assertion in it, or a logout message.
 
 pub mod document;
 pub mod signature;
@@ -23,7 +23,7 @@ const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
 /// A message that was just signed, and the element whose signature is attacked.
 pub struct Target<'w> {
     pub message: Xml,
-    /// `Response`, `Assertion` or `LogoutResponse`.
+    /// `Response`, `Assertion`, `LogoutResponse` or `LogoutRequest`.
     pub signed: &'static str,
     /// What the IdP signed with.
     pub key: &'w SigningKey,
@@ -168,11 +168,13 @@ impl Target<'_> {
 
 /// What the attacker wants to be believed: another person, or an IdP that has ended its session.
 pub fn spoiled(element: &Xml) -> Xml {
-    match element.has("NameID") {
-        true => {
-            element.with("NameID", VICTIM).with("AttributeValue", format!("{VICTIM}@example.org"))
-        }
-        false => element.with_attribute("Status/StatusCode", "Value", SUCCESS),
+    let named = match element.has("NameID") {
+        true => element.with("NameID", VICTIM),
+        false => return element.with_attribute("Status/StatusCode", "Value", SUCCESS),
+    };
+    match named.has("AttributeValue") {
+        true => named.with("AttributeValue", format!("{VICTIM}@example.org")),
+        false => named,
     }
 }
 

@@ -1,0 +1,193 @@
+//! Somebody lies in wait between the IdP and `/logout`. The IdP asks to sign bob out, and signs that;
+//! whatever is made of it, eve stays signed in.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sloop::paths;
+use sloop::rng::Rng;
+use sloop::saml::binding::soap;
+use sloop::saml::message::verify_enveloped;
+use sloop::saml::{EntityId, LogoutRequest, NameId, Proof};
+use sloop::xml::verify::TrustedKeys;
+use sloop::xml::{Limits, parse};
+
+use crate::both;
+use crate::saml::{ask, forged};
+use crate::support::attack::{Attack, Target, VICTIM, document, signature, transform, wrapping};
+use crate::support::browser::{Browser, Page};
+use crate::support::forger::Forger;
+use crate::support::idp_request::send_soap;
+use crate::support::mutation::Xml;
+use crate::support::rp::RelyingParty;
+use crate::support::sink::Sink;
+use crate::support::world::{On, World};
+
+struct Ambush {
+    world: World,
+    forger: Forger,
+    app: RelyingParty,
+    /// Eve's.
+    browser: Browser,
+    sink: Sink,
+}
+
+impl Ambush {
+    async fn on(on: On) -> Self {
+        let world = World::on(on).await;
+        let (forger, app) = forged(&world).await;
+        let mut browser = world.browser();
+        let (attempt, asked) = ask(&forger, &mut browser, &app).await;
+        let said = forger.says(&asked, VICTIM);
+        let page = forger.send(&world, &mut browser, &asked, &said).await;
+        app.finish(&attempt, &page.location().unwrap()).await.unwrap();
+        Self { world, forger, app, browser, sink: Sink::listen().await }
+    }
+
+    /// The IdP asks to sign this person out of everything, at this address.
+    fn request(&self, name: &str, path: &str) -> Xml {
+        let request = LogoutRequest {
+            id: Rng::system().saml_id(),
+            issue_instant: self.world.clock.now(),
+            not_on_or_after: None,
+            destination: Some(self.world.url(path)),
+            issuer: EntityId::parse(&self.forger.entity_id()).unwrap(),
+            name_id: NameId {
+                value: name.to_owned(),
+                format: None,
+                name_qualifier: None,
+                sp_name_qualifier: None,
+                sp_provided_id: None,
+            },
+            session_indexes: Vec::new(),
+            reason: None,
+            asynchronous: false,
+        };
+        Xml::new(self.forger.signs(&request.to_xml().unwrap()))
+    }
+
+    /// None of the attacks signs eve out, by form or by SOAP; then the IdP does.
+    async fn withstands(mut self, attacks: &[fn(&Target<'_>) -> Vec<Attack>]) {
+        for path in [paths::SAML_LOGOUT, paths::SAML_LOGOUT_SOAP] {
+            let message = self.request("bob", path);
+            let (key, sink) = (self.forger.key(), &self.sink);
+            let target = Target { message, signed: "LogoutRequest", key, sink };
+            let attacks: Vec<Attack> =
+                attacks.iter().flat_map(|attacks| attacks(&target)).collect();
+            assert!(attacks.len() >= 8);
+            for attack in &attacks {
+                let what = &attack.what;
+                assert_ne!(self.reason(&attack.message), "none", "{path} {what}");
+                self.deliver(path, &attack.message).await;
+                assert_eq!(self.world.logout_count().await, 0, "{path} {what}");
+            }
+            assert!(self.world.is_signed_in(&mut self.browser, &self.app).await, "{path}");
+        }
+        assert_eq!(self.sink.connections(), 0, "something was fetched");
+        assert!(self.app.received_logout_tokens().is_empty());
+
+        let request = self.request(VICTIM, paths::SAML_LOGOUT);
+        self.deliver(paths::SAML_LOGOUT, request.as_str().as_bytes()).await;
+        assert!(!self.world.is_signed_in(&mut self.browser, &self.app).await);
+        assert_eq!(self.world.logout_count().await, 1);
+    }
+
+    /// By a form nobody is told that anything was done.
+    async fn deliver(&self, path: &str, message: &[u8]) {
+        if path == paths::SAML_LOGOUT_SOAP {
+            let Ok(message) = std::str::from_utf8(message) else { return };
+            // What stands around bob's request there changes nothing: it is still about bob.
+            send_soap(&self.world, &soap::envelope(message)).await;
+            return;
+        }
+        let encoded = STANDARD.encode(message);
+        let url = self.world.url(path);
+        let mut browser = self.world.browser();
+        let page: Page =
+            browser.post(&url, &[("SAMLRequest", encoded.as_str())], Some(&self.forger.base)).await;
+        assert_eq!(page.location(), None, "{}", page.summary());
+    }
+
+    /// Why a message counts for nothing.
+    fn reason(&self, message: &[u8]) -> &'static str {
+        let document = match parse(message, &Limits::MESSAGE) {
+            Ok(document) => document,
+            Err(error) => return error.code(),
+        };
+        let keys = TrustedKeys::new(vec![self.forger.key().public_key().clone()]).unwrap();
+        match verify_enveloped(document.root(), &keys) {
+            Err(error) => error.code(),
+            Ok(Proof::Unsigned) => "unsigned",
+            Ok(Proof::Signed) => match LogoutRequest::parse(document.root()) {
+                Err(error) => error.code(),
+                Ok(_) => "none",
+            },
+        }
+    }
+}
+
+both!(a_wrapped_request_ends_nothing, wrapped);
+async fn wrapped(on: On) {
+    Ambush::on(on).await.withstands(&[wrapping::permutations]).await;
+}
+
+both!(a_request_that_lost_its_signature_or_has_another_one_ends_nothing, signatures);
+async fn signatures(on: On) {
+    let attacks = [
+        signature::exclusions,
+        signature::repetitions,
+        signature::shapes,
+        signature::duplicate_ids,
+        signature::values,
+        signature::voids,
+    ];
+    Ambush::on(on).await.withstands(&attacks).await;
+}
+
+both!(nothing_that_its_signature_names_is_followed, named);
+async fn named(on: On) {
+    let attacks = [transform::references, transform::transforms, transform::algorithms];
+    Ambush::on(on).await.withstands(&attacks).await;
+}
+
+both!(a_request_with_two_readings_ends_nothing, documents);
+async fn documents(on: On) {
+    let attacks = [
+        document::document_types,
+        document::entities,
+        document::encodings,
+        document::surroundings,
+        document::namespaces,
+    ];
+    Ambush::on(on).await.withstands(&attacks).await;
+}
+
+both!(a_request_that_is_not_what_the_schema_says_ends_nothing, schema);
+async fn schema(on: On) {
+    fn changes(target: &Target<'_>) -> Vec<Attack> {
+        let bare = target.message.without("LogoutRequest/Signature").with("NameID", VICTIM);
+        let name = bare.outer("NameID");
+        [
+            ("two NameIDs", bare.twice("NameID")),
+            ("no NameID", bare.without("NameID")),
+            ("a BaseID", bare.substituted("saml:NameID", "saml:BaseID")),
+            ("no Issuer", bare.without("Issuer")),
+            ("two Issuers", bare.twice("Issuer")),
+            ("the Issuer last", bare.without("Issuer").after("NameID", bare.outer("Issuer"))),
+            ("no Version", bare.without_attribute("LogoutRequest", "Version")),
+            ("no ID", bare.without_attribute("LogoutRequest", "ID")),
+            ("no IssueInstant", bare.without_attribute("LogoutRequest", "IssueInstant")),
+            ("an element that nobody knows", bare.before("NameID", "<x/>")),
+            ("another root", bare.substituted("samlp:LogoutRequest", "samlp:LogoutResponse")),
+            ("markup in the NameID", bare.with("NameID", format!("{VICTIM}<x/>"))),
+            ("an empty NameID", bare.replaced("NameID", name.with("NameID", " "))),
+        ]
+        .into_iter()
+        .map(|(what, message)| {
+            let signed = sloop::xml::sign::sign_enveloped(message.as_str(), target.key, None);
+            // What cannot be signed goes as it is.
+            Attack::new(what, signed.unwrap_or_else(|_| message.as_str().to_owned()), "")
+        })
+        .collect()
+    }
+    Ambush::on(on).await.withstands(&[changes]).await;
+}

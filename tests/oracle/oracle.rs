@@ -108,6 +108,7 @@ fn authn_request() -> AuthnRequest {
 
 fn logout_request() -> LogoutRequest {
     LogoutRequest {
+        asynchronous: false,
         id: "_fedcba9876543210fedcba9876543210".to_owned(),
         issue_instant: now(),
         not_on_or_after: Some(now().plus(Duration::from_secs(300))),

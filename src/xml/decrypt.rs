@@ -24,9 +24,10 @@ const GCM_TAG: usize = 16;
 /// Block of AES, and so the IV and the longest padding of CBC, in bytes.
 const BLOCK: usize = 16;
 
-/// What may stand around an encrypted element. Some IdPs (Keycloak, authentik) cut it out of a
-/// document that declared these, and the declarations stay behind. They are constants: what the
-/// document around the ciphertext declares is not always signed, and could be changed.
+/// What may stand around an encrypted element. Some encrypt it as it is written (`xmlsec1`, and
+/// goauthentik/authentik#19586), and the declarations of its prefixes stay behind. These are
+/// constants: what the document around the ciphertext declares is not always signed, and could be
+/// changed.
 const AROUND: [&str; 2] = [
     concat!(
         r#"<around xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion""#,

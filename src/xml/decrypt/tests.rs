@@ -112,6 +112,12 @@ fn gcm_has_its_whole_iv_and_tag_and_every_bit_counts() {
         octets[at] ^= 1;
         assert!(failed(GCM, &octets), "octet {at}");
     }
+    // A tag that is right as far as it goes: of no content at all, so nothing else could refuse it.
+    let empty = gcm(b"");
+    assert_eq!(decrypt_content(GCM, &SECRET, &empty), Some(Vec::new()));
+    for length in 0..empty.len() {
+        assert_eq!(decrypt_content(GCM, &SECRET, &empty[..length]), None, "{length} octets");
+    }
     // The right length under the other key length's name.
     assert!(failed(ContentAlgorithm::Aes128Gcm, &good));
 }
@@ -124,13 +130,18 @@ fn cbc_has_whole_blocks_and_a_padding_within_one() {
         [&content[..], &[last]].concat()
     };
     // What is before the last octet is arbitrary.
-    for (content, last) in [(&GOOD[..], 6), (b"<a>123456</a>", 3), (b"<a>12345678</a>", 1)] {
+    for (content, last) in [(GOOD, 6), (b"<a>123456</a>", 3), (b"<a>12345678</a>", 1)] {
         let mut block = content.to_vec();
         block.resize(15, 0xAB);
         assert!(open(&holder(CBC, &cbc(&[&block[..], &[last]].concat()))).is_ok(), "{last}");
     }
     for last in 0..=255 {
-        assert!(failed(CBC, &cbc(&padded(last))), "{last}");
+        let octets = cbc(&padded(last));
+        let left = decrypt_content(CBC, &SECRET, &octets).map(|content| content.len());
+        let expected = (1..=16).contains(&last).then(|| 32 - usize::from(last));
+        assert_eq!(left, expected, "{last}");
+        // What is left of it is no document either way, and that looks the same.
+        assert!(failed(CBC, &octets), "{last}");
     }
     let whole: Vec<u8> = [&b"<a>1234567890</a>"[..16], &[0; 16]].concat();
     assert!(failed(CBC, &cbc(&whole)), "an all-zero last block");

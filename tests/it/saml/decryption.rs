@@ -261,7 +261,7 @@ fn subject() -> String {
 
 #[test]
 fn prefixes_may_have_stayed_behind() {
-    // As Keycloak and authentik do it: the element is cut out, its declarations are not.
+    // As xmlsec1 does it: the element is cut out, its declarations are not.
     let case = Case::new();
     let said = case.says("ada");
     let response = case.forger.signed(&said, Sign::Assertion);

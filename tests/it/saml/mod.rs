@@ -1,6 +1,7 @@
 mod acs;
 mod acs_continue;
 mod authn_request;
+mod ciphertext;
 mod decryption;
 mod encryption;
 mod encryption_key;
@@ -12,6 +13,7 @@ mod replay;
 mod session_end;
 mod status;
 mod switched_user;
+mod waiting;
 
 use serde_json::json;
 

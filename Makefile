@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 TARGETS = parse verify redirect_query inflate metadata decrypt
 
-.PHONY: help demo test mutants fuzz lint
+.PHONY: help demo test mutants fuzz bench lint
 
 help:  ## what can be made here
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -26,11 +26,14 @@ fuzz:  ## fuzz TARGET=parse for SECONDS=600: parse verify redirect_query inflate
 	cargo +nightly fuzz run $(TARGET) fuzz/target/corpus/$(TARGET) fuzz/corpus/$(TARGET) -- \
 		-dict=fuzz/saml.dict -max_total_time=$(or $(SECONDS),600) -timeout=10 -rss_limit_mb=2048
 
-lint:  ## format, clippy and (where cargo-deny is installed) licences, bans and sources
+bench:  ## what SAML costs beside bare OpenSSL (docs/performance.md); ARGS=decrypt shows those rows only
+	@flags=$$(packaging/build-flags) && exec cargo bench --locked $$flags --bench saml -- $(ARGS)
+
+lint:  ## format, clippy and (where cargo-deny is installed) licences, bans and sources; needs no network
 	cargo fmt --check
 	cargo fmt --check --manifest-path tests/oracle/Cargo.toml
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	@flags=$$(packaging/build-flags) && set -x && \
 		cargo clippy --locked --all-targets $$flags -- -D warnings
-	@if command -v cargo-deny >/dev/null; then cargo deny --locked check; \
+	@if command -v cargo-deny >/dev/null; then cargo deny --locked check bans licenses sources; \
 		else echo "lint: cargo-deny is not installed, deny.toml was not checked"; fi

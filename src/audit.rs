@@ -16,9 +16,14 @@ pub struct AuditEvent {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AuditKind {
     AdminTokenIssued,
+    KeyAdded,
+    KeyActivated,
+    KeyRevoked,
     ClientSaved,
     IdpSaved,
     IdpDisabled,
+    IdpRefreshed,
+    IdpRefreshFailed,
     SignInCompleted,
     SignInRefused,
     SessionEnded,
@@ -29,6 +34,8 @@ pub enum AuditKind {
     LogoutAnswered,
     LogoutSettled,
     LogoutAnswerRefused,
+    LogoutRequestCarriedOut,
+    LogoutRequestRefused,
     CodeReused,
 }
 
@@ -36,9 +43,14 @@ impl AuditKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AdminTokenIssued => "admin_token.issued",
+            Self::KeyAdded => "key.added",
+            Self::KeyActivated => "key.activated",
+            Self::KeyRevoked => "key.revoked",
             Self::ClientSaved => "client.saved",
             Self::IdpSaved => "idp.saved",
             Self::IdpDisabled => "idp.disabled",
+            Self::IdpRefreshed => "idp.refreshed",
+            Self::IdpRefreshFailed => "idp.refresh_failed",
             Self::SignInCompleted => "sign_in.completed",
             Self::SignInRefused => "sign_in.refused",
             Self::SessionEnded => "session.ended",
@@ -49,6 +61,8 @@ impl AuditKind {
             Self::LogoutAnswered => "logout.answered",
             Self::LogoutSettled => "logout.settled",
             Self::LogoutAnswerRefused => "logout.answer_refused",
+            Self::LogoutRequestCarriedOut => "logout_request.carried_out",
+            Self::LogoutRequestRefused => "logout_request.refused",
             Self::CodeReused => "code.reused",
         }
     }

@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::id::{BrowserSessionId, ClientId, IdpId, IdpSessionId, LogoutId};
 use crate::logout::{Leg, Logout};
 use crate::oidc::{AuthorizeRequest, CodeBinding, Confirm, LogoutScope, Scopes, Subject};
+use crate::saml::{NameId, SessionIndex};
 use crate::secret::TokenHash;
 use crate::session::{AppSession, BrowserSession, IdpSession, SignedIn};
 
@@ -95,6 +96,10 @@ pub enum Change {
     SaveLeg {
         leg: Box<Leg>,
     },
+    /// Exactly one row: a LogoutRequest is carried out once.
+    AddEndedPrincipal(Box<EndedPrincipal>),
+    /// More sessions of it were found.
+    SaveEndedPrincipal(Box<EndedPrincipal>),
 
     // Settings
     /// Exactly one row: there was no client of that id.
@@ -121,6 +126,26 @@ pub enum Change {
     DisableIdp {
         id: IdpId,
     },
+    /// Where the metadata of an IdP is looked for again, and what came of it.
+    SaveMetadataSource {
+        idp: IdpId,
+        source: Box<MetadataSource>,
+    },
+    /// Its metadata comes from an upload or a file now.
+    ForgetMetadataSource {
+        idp: IdpId,
+    },
+    /// Exactly one row: its metadata still comes from that URL.
+    NoteRefresh {
+        idp: IdpId,
+        source: Box<MetadataSource>,
+    },
+    /// Exactly one row: nobody else looks for new metadata at this turn.
+    ClaimRefresh {
+        idp: IdpId,
+        due: Timestamp,
+        until: Timestamp,
+    },
     AddAdminToken {
         hash: TokenHash,
         name: String,
@@ -130,6 +155,14 @@ pub enum Change {
         key: [u8; 32],
     },
     AddSigningKey(Box<StoredSigningKey>),
+    /// Exactly one row: a key that is not in use yet begins now.
+    ActivateSigningKey {
+        id: String,
+    },
+    /// Exactly one row: a key that was not revoked before.
+    RevokeSigningKey {
+        id: String,
+    },
 
     Record(AuditEvent),
 }
@@ -150,6 +183,20 @@ impl Source {
             Self::File => "file",
         }
     }
+}
+
+/// The URL that an IdP's metadata came from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MetadataSource {
+    pub url: String,
+    /// What the server said of the version that we have, to ask for a newer one only (RFC 9110 13).
+    pub etag: Option<String>,
+    pub last_modified: Option<String>,
+    /// When it was last asked, whatever came of it.
+    pub checked_at: Timestamp,
+    pub next_at: Timestamp,
+    /// Why the last try did not work, if it did not.
+    pub failure: Option<String>,
 }
 
 /// An AuthnRequest that waits for its Response.
@@ -229,6 +276,21 @@ pub struct LogoutQuestion {
     pub asked: bool,
 }
 
+/// A LogoutRequest of an IdP that was carried out. It also ends what arrives later: a sign-in that it
+/// was meant for (SAML Core 3.7.3.1).
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct EndedPrincipal {
+    pub idp: IdpId,
+    pub request_id: String,
+    pub name_id: NameId,
+    pub session_indexes: Vec<SessionIndex>,
+    /// By the IdP's clock, as the AuthnInstants are.
+    pub issued_at: Timestamp,
+    /// What it ended here.
+    pub logouts: Vec<LogoutId>,
+    pub expires_at: Timestamp,
+}
+
 /// Whom an `id_token_hint` names.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Hint {
@@ -243,26 +305,30 @@ pub struct StoredSigningKey {
     pub purpose: KeyPurpose,
     pub algorithm: String,
     pub certificate: Option<Vec<u8>>,
+    pub active_from: Timestamp,
     /// PKCS#8 DER. The store seals it.
     pub private: zeroize::Zeroizing<Vec<u8>>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum KeyPurpose {
     /// ID tokens and logout tokens.
     Oidc,
     /// SAML messages and our SP metadata.
-    Saml,
+    SamlSigning,
     /// What IdPs encrypt for us.
-    SamlEncryption,
+    SamlDecryption,
 }
 
 impl KeyPurpose {
+    pub const ALL: [Self; 3] = [Self::Oidc, Self::SamlSigning, Self::SamlDecryption];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Oidc => "oidc",
-            Self::Saml => "saml",
-            Self::SamlEncryption => "saml_encryption",
+            Self::SamlSigning => "saml_signing",
+            Self::SamlDecryption => "saml_decryption",
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::id::IdpId;
 use crate::oidc::{ClaimMap, ClaimMapError, SubjectSource};
-use crate::saml::{Binding, EntityId, IdpMetadata, MetadataError};
+use crate::saml::{Binding, EntityId, IdpMetadata, InvalidMetadataKey, MetadataError, MetadataKey};
 
 /// An IdP that can be used: metadata understood, settings checked.
 #[derive(Debug)]
@@ -30,7 +30,8 @@ impl Connection {
         metadata: &[u8],
         now: Timestamp,
     ) -> Result<Self, ConnectionError> {
-        let metadata = IdpMetadata::parse(metadata, settings.entity_id.as_ref(), now)?;
+        let (wanted, pinned) = (settings.entity_id.as_ref(), settings.metadata_key.as_ref());
+        let metadata = IdpMetadata::parse_pinned(metadata, wanted, pinned, now)?;
         let claims = ClaimMap::with_overrides(settings.claims.clone())?;
         Ok(Self { id, settings, metadata, claims })
     }
@@ -63,12 +64,18 @@ pub struct IdpSettings {
     /// Which entity of an `EntitiesDescriptor` is meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entity_id: Option<EntityId>,
+    /// The key that must have signed the metadata, if one is pinned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata_key: Option<MetadataKey>,
     /// Where the person's identity comes from.
     pub subject: SubjectSource,
     /// What happens at logout when the IdP has no logout URL.
     pub fallback: Fallback,
     pub without_session_index: WithoutSessionIndex,
     pub unsigned_logout_response: UnsignedLogoutResponse,
+    /// Answer this IdP's LogoutRequests with Success even where an app could not be told: for IdPs that
+    /// break off their own logout at a PartialLogout.
+    pub always_success: bool,
     /// Off only where the IdP does not check signatures of AuthnRequests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sign_requests: Option<bool>,
@@ -97,10 +104,12 @@ pub struct IdpSettings {
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct SettingsChange {
     pub entity_id: Option<EntityId>,
+    pub metadata_key: Option<Pin>,
     pub subject: Option<SubjectSource>,
     pub fallback: Option<Fallback>,
     pub without_session_index: Option<WithoutSessionIndex>,
     pub unsigned_logout_response: Option<UnsignedLogoutResponse>,
+    pub always_success: Option<bool>,
     pub sign_requests: Option<bool>,
     pub allow_cbc: Option<bool>,
     pub require_encryption: Option<bool>,
@@ -113,6 +122,11 @@ impl SettingsChange {
     pub fn apply(self, settings: IdpSettings) -> IdpSettings {
         IdpSettings {
             entity_id: self.entity_id.or(settings.entity_id),
+            metadata_key: match self.metadata_key {
+                Some(Pin::Key(key)) => Some(key),
+                Some(Pin::Nothing) => None,
+                None => settings.metadata_key,
+            },
             subject: self.subject.unwrap_or(settings.subject),
             fallback: self.fallback.unwrap_or(settings.fallback),
             without_session_index: self
@@ -121,6 +135,7 @@ impl SettingsChange {
             unsigned_logout_response: self
                 .unsigned_logout_response
                 .unwrap_or(settings.unsigned_logout_response),
+            always_success: self.always_success.unwrap_or(settings.always_success),
             sign_requests: self.sign_requests.or(settings.sign_requests),
             allow_cbc: self.allow_cbc.unwrap_or(settings.allow_cbc),
             require_encryption: self.require_encryption.or(settings.require_encryption),
@@ -129,6 +144,31 @@ impl SettingsChange {
             domains: self.domains.unwrap_or(settings.domains),
             claims: settings.claims,
         }
+    }
+}
+
+/// A key to pin for metadata, or `none`: then nobody need have signed it.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Pin {
+    Nothing,
+    Key(MetadataKey),
+}
+
+impl FromStr for Pin {
+    type Err = InvalidMetadataKey;
+    fn from_str(text: &str) -> Result<Self, InvalidMetadataKey> {
+        match text.trim() {
+            "none" => Ok(Self::Nothing),
+            key => key.parse().map(Self::Key),
+        }
+    }
+}
+
+impl TryFrom<String> for Pin {
+    type Error = InvalidMetadataKey;
+    fn try_from(text: String) -> Result<Self, InvalidMetadataKey> {
+        text.parse()
     }
 }
 

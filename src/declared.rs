@@ -10,6 +10,7 @@ use crate::config::{Config, DeclaredClient};
 use crate::connection::IdpSettings;
 use crate::id::IdpId;
 use crate::lifecycle::Shutdown;
+use crate::metadata_file::{self, FileError};
 use crate::secret::Token;
 use crate::use_cases::{Existing, Failure, SaveIdp, UseCases};
 
@@ -45,8 +46,8 @@ pub async fn sync(config: &Config, use_cases: &UseCases) -> Vec<DeclaredError> {
     if found.readable {
         errors.extend(disable_vanished(&found.files, use_cases).await.err());
     }
-    for (id, (path, settings)) in &found.files {
-        errors.extend(sync_idp(id, path, settings, use_cases).await.err());
+    for (id, file) in &found.files {
+        errors.extend(sync_idp(id, file, use_cases).await.err());
     }
     errors
 }
@@ -116,18 +117,15 @@ fn read_secret(path: &Path) -> Result<Token, DeclaredError> {
     Ok(Token::received(secret))
 }
 
-async fn sync_idp(
-    id: &IdpId,
-    path: &Path,
-    settings: &IdpSettings,
-    use_cases: &UseCases,
-) -> Result<(), DeclaredError> {
-    let metadata = std::fs::read(path).map_err(|error| DeclaredError::File {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })?;
-    let wanted =
-        SaveIdp { id: id.clone(), settings: settings.clone(), metadata, source: Source::File };
+async fn sync_idp(id: &IdpId, file: &IdpFile, use_cases: &UseCases) -> Result<(), DeclaredError> {
+    let unreadable = |FileError { path, reason }| DeclaredError::File { path, reason };
+    let mut settings = file.settings.clone();
+    if let Some(key) = &file.key {
+        settings.metadata_key = Some(metadata_file::read_key(key).map_err(unreadable)?);
+    }
+    let path = &file.path;
+    let metadata = metadata_file::read(path, &settings).map_err(unreadable)?;
+    let wanted = SaveIdp { id: id.clone(), settings, metadata, source: Source::File };
     match use_cases.save_idp(wanted).await {
         Ok(_) => Ok(()),
         Err(failure) => Err(DeclaredError::Refused { path: path.to_owned(), failure }),
@@ -136,7 +134,7 @@ async fn sync_idp(
 
 /// An IdP whose file is gone is disabled, never deleted: the file may come back.
 async fn disable_vanished(
-    files: &BTreeMap<IdpId, (PathBuf, IdpSettings)>,
+    files: &BTreeMap<IdpId, IdpFile>,
     use_cases: &UseCases,
 ) -> Result<(), DeclaredError> {
     for (id, source, disabled) in use_cases.idp_sources().await? {
@@ -150,10 +148,18 @@ async fn disable_vanished(
 
 /// What the files say.
 struct IdpFiles {
-    files: BTreeMap<IdpId, (PathBuf, IdpSettings)>,
+    files: BTreeMap<IdpId, IdpFile>,
     /// Whether all of them could be looked for.
     readable: bool,
     errors: Vec<DeclaredError>,
+}
+
+/// One declared IdP.
+struct IdpFile {
+    path: PathBuf,
+    /// The file with the key that must have signed the metadata.
+    key: Option<PathBuf>,
+    settings: IdpSettings,
 }
 
 /// Every declared metadata file by its IdP: `[[identity_providers]]`, and each `NAME.xml` of the
@@ -166,7 +172,8 @@ fn idp_files(config: &Config) -> IdpFiles {
         let path = &declared.metadata;
         // One whose file is gone counts as gone itself.
         if path.exists() {
-            let file = (path.clone(), declared.settings.clone());
+            let (key, settings) = (declared.metadata_key.clone(), declared.settings.clone());
+            let file = IdpFile { path: path.clone(), key, settings };
             found.files.insert(declared.id.clone(), file);
         } else {
             found.errors.push(refuse(path, format!("IdP {}: the file is not there", declared.id)));
@@ -190,7 +197,8 @@ fn idp_files(config: &Config) -> IdpFiles {
         }
         match path.file_stem().and_then(|name| name.to_str()).map(str::parse) {
             Some(Ok(id)) => {
-                found.files.entry(id).or_insert((path, IdpSettings::default()));
+                let settings = IdpSettings::default();
+                found.files.entry(id).or_insert(IdpFile { path, key: None, settings });
             }
             _ => {
                 let reason = "its name cannot be the id of an IdP; rename it to 1 to 128 characters \
@@ -202,12 +210,13 @@ fn idp_files(config: &Config) -> IdpFiles {
     found
 }
 
-/// Name, size and time of every metadata file.
+/// Name, size and time of every metadata file and of the keys for them.
 fn fingerprint(config: &Config) -> Vec<(PathBuf, u64, Option<std::time::SystemTime>)> {
     let describe = |path: PathBuf| {
         let metadata = std::fs::metadata(&path).ok();
         let size = metadata.as_ref().map_or(0, std::fs::Metadata::len);
         (path, size, metadata.and_then(|found| found.modified().ok()))
     };
-    idp_files(config).files.into_values().map(|(path, _)| describe(path)).collect()
+    let files = idp_files(config).files.into_values();
+    files.flat_map(|file| [Some(file.path), file.key]).flatten().map(describe).collect()
 }

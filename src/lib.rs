@@ -43,6 +43,7 @@ pub mod worker;
 // outermost
 pub mod config;
 pub mod declared;
+pub mod metadata_file;
 pub mod server;
 
 // for tests and the demo; the service cannot reach it

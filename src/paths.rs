@@ -19,6 +19,7 @@ pub const SAML_ACS: &str = "/saml/acs";
 pub const SAML_ACS_CONTINUE: &str = "/saml/acs/continue";
 /// SAML single logout.
 pub const SAML_LOGOUT: &str = "/logout";
+pub const SAML_LOGOUT_SOAP: &str = "/logout/soap";
 
 pub const API_IDENTITY_PROVIDERS: &str = "/api/v1/identity-providers";
 pub const API_CLIENTS: &str = "/api/v1/clients";

@@ -2,7 +2,7 @@ use std::io::Read as _;
 
 use clap::{Args, Subcommand};
 
-use super::{output, parse_serde};
+use super::{output, parse_serde, word};
 use crate::change::Source;
 use crate::id::ClientId;
 use crate::keys::KeyAlgorithm;
@@ -20,7 +20,11 @@ pub(super) enum Command {
         json: bool,
     },
     /// One client
-    Show { id: ClientId },
+    Show {
+        id: ClientId,
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Args)]
@@ -84,20 +88,46 @@ pub(super) async fn run(command: Command, use_cases: UseCases) -> anyhow::Result
                 output::json(&settings)?;
             } else {
                 let row = |client: &ClientSettings| {
-                    let kind = if client.public { "public" } else { "confidential" };
                     let told = client.backchannel_logout_uri.as_deref().unwrap_or("-");
-                    vec![client.id.clone(), kind.to_owned(), told.to_owned()]
+                    vec![client.id.clone(), kind(client).to_owned(), told.to_owned()]
                 };
                 let rows: Vec<_> = settings.iter().map(row).collect();
                 output::table(&["CLIENT", "KIND", "TOLD AT LOGOUT BY"], &rows);
             }
         }
-        Command::Show { id } => {
+        Command::Show { id, json } => {
             let found = use_cases.client(&id).await?;
-            output::json(&serde_json::from_str::<ClientSettings>(&found.settings)?)?;
+            let settings: ClientSettings = serde_json::from_str(&found.settings)?;
+            if json { output::json(&settings)? } else { print(&settings) }
         }
     }
     Ok(true)
+}
+
+fn print(client: &ClientSettings) {
+    let line = |name: &str, value: &str| println!("{name:<24} {value}");
+    let many = |name: &str, values: &[String]| match values {
+        [] => line(name, "none"),
+        values => values.iter().for_each(|value| line(name, value)),
+    };
+    line("client", &client.id);
+    line("kind", kind(client));
+    many("redirect URI", &client.redirect_uris);
+    many("post-logout redirect URI", &client.post_logout_redirect_uris);
+    many("allowed logout URL", &client.allowed_logout_urls);
+    line("told at logout by", client.backchannel_logout_uri.as_deref().unwrap_or("nobody"));
+    match client.idps.as_slice() {
+        [] => line("IdP", "any"),
+        idps => many("IdP", idps),
+    }
+    line("scope of a logout", &word(&client.scope));
+    line("confirmation", &word(&client.confirm));
+    line("shortest state", &client.min_state_length.to_string());
+    line("ID tokens", &word(&client.id_token_alg));
+}
+
+fn kind(client: &ClientSettings) -> &'static str {
+    if client.public { "public" } else { "confidential" }
 }
 
 impl Add {

@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -7,13 +7,14 @@ use super::{output, parse_serde};
 use crate::change::Source;
 use crate::clock::Clock;
 use crate::connection::{
-    BrowserBinding, EmailDomain, Fallback, IdpSettings, SettingsChange, UnsignedLogoutResponse,
-    WithoutSessionIndex,
+    BrowserBinding, EmailDomain, Fallback, IdpSettings, Pin, SettingsChange,
+    UnsignedLogoutResponse, WithoutSessionIndex,
 };
 use crate::id::IdpId;
+use crate::metadata_file;
 use crate::oidc::SubjectSource;
-use crate::saml::EntityId;
-use crate::use_cases::{IdpReport, SaveIdp, UseCases};
+use crate::saml::{EntityId, MetadataKey};
+use crate::use_cases::{IdpReport, Refreshed, SaveIdp, UseCases};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -30,6 +31,12 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Look for new metadata where an IdP's metadata came from: of one, or of all that have a URL
+    Refresh {
+        id: Option<IdpId>,
+        #[arg(long)]
+        json: bool,
+    },
     /// What we understand of a metadata file or a connected IdP, and what logout will do there
     Check {
         /// A file, or the id of an IdP
@@ -37,6 +44,9 @@ pub(super) enum Command {
         /// Which entity of the file is meant
         #[arg(long, value_name = "E")]
         entity_id: Option<EntityId>,
+        /// The key that must have signed the file: PEM of a certificate or public key
+        #[arg(long, value_name = "FILE")]
+        metadata_key: Option<PathBuf>,
         #[arg(long)]
         json: bool,
     },
@@ -51,6 +61,10 @@ pub(super) struct Add {
     /// Which entity of the file is meant, if there are several
     #[arg(long, value_name = "E")]
     entity_id: Option<EntityId>,
+    /// The key that must have signed the metadata, in a file: PEM of a certificate or public key.
+    /// `none` takes it away again
+    #[arg(long, value_name = "FILE")]
+    metadata_key: Option<PathBuf>,
     /// Where the person's identity comes from: name_id (the default), or attribute:NAME
     #[arg(long)]
     subject: Option<SubjectSource>,
@@ -63,6 +77,10 @@ pub(super) struct Add {
     /// What an unsigned LogoutResponse is worth: unconfirmed (the default), or accept
     #[arg(long, value_parser = parse_serde::<UnsignedLogoutResponse>)]
     unsigned_logout_response: Option<UnsignedLogoutResponse>,
+    /// Whether its LogoutRequests are answered with Success even where an app could not be told, so
+    /// that it goes on with its own logout: true, or false (the default)
+    #[arg(long)]
+    always_success: Option<bool>,
     /// Whether AuthnRequests are signed: true (the default), or false
     #[arg(long)]
     sign_requests: Option<bool>,
@@ -92,15 +110,18 @@ pub(super) async fn run(
     match command {
         Command::Add(add) => {
             let use_cases = open().await?;
-            let metadata = match url::Url::parse(&add.metadata) {
-                Ok(url) => use_cases.fetch_metadata(&url).await?,
-                Err(_) => read(Path::new(&add.metadata))?,
-            };
-            let (id, change) = add.change();
+            let metadata = add.metadata.clone();
+            let (id, change) = add.change()?;
             let existing = use_cases.idp_settings(&id).await?;
             let settings = change.apply(existing.unwrap_or_default());
-            let wanted = SaveIdp { id, settings, metadata, source: Source::Admin };
-            let report = use_cases.save_idp(wanted).await?;
+            let report = match url::Url::parse(&metadata) {
+                Ok(url) => use_cases.connect_idp(id, settings, &url).await?,
+                Err(_) => {
+                    let metadata = metadata_file::read(Path::new(&metadata), &settings)?;
+                    let wanted = SaveIdp { id, settings, metadata, source: Source::Admin };
+                    use_cases.save_idp(wanted).await?
+                }
+            };
             print_report(&report);
         }
         Command::List { json } => {
@@ -128,12 +149,15 @@ pub(super) async fn run(
             }
         }
         Command::Show { id, json } => show(&open().await?.idp(&id).await?, json)?,
-        Command::Check { what, entity_id, json } => {
+        Command::Refresh { id, json } => return refresh(&open().await?, id, json).await,
+        Command::Check { what, entity_id, metadata_key, json } => {
             let path = Path::new(&what);
             let report = if path.is_file() {
-                let settings = IdpSettings { entity_id, ..IdpSettings::default() };
+                let metadata_key = metadata_key.as_deref().map(read_key).transpose()?;
+                let settings = IdpSettings { entity_id, metadata_key, ..IdpSettings::default() };
                 let now = Clock::system().now();
-                IdpReport::of_document("file".parse()?, settings, &read(path)?, now)
+                let metadata = metadata_file::read(path, &settings)?;
+                IdpReport::of_document("file".parse()?, settings, &metadata, now)
                     .map_err(|reason| anyhow::anyhow!("{what}: {reason}"))?
             } else {
                 let id: IdpId =
@@ -148,13 +172,20 @@ pub(super) async fn run(
 
 impl Add {
     /// For a connection that exists, what is not mentioned stays.
-    fn change(self) -> (IdpId, SettingsChange) {
+    fn change(self) -> anyhow::Result<(IdpId, SettingsChange)> {
+        let metadata_key = match self.metadata_key.as_deref() {
+            None => None,
+            Some(file) if file == Path::new("none") => Some(Pin::Nothing),
+            Some(file) => Some(Pin::Key(read_key(file)?)),
+        };
         let change = SettingsChange {
             entity_id: self.entity_id,
+            metadata_key,
             subject: self.subject,
             fallback: self.fallback,
             without_session_index: self.without_session_index,
             unsigned_logout_response: self.unsigned_logout_response,
+            always_success: self.always_success,
             sign_requests: self.sign_requests,
             allow_cbc: self.allow_cbc,
             require_encryption: self.require_encryption,
@@ -162,12 +193,43 @@ impl Add {
             sso_binding: self.sso_binding,
             domains: (!self.domains.is_empty()).then_some(self.domains),
         };
-        (self.id, change)
+        Ok((self.id, change))
     }
 }
 
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("reading {}", path.display()))
+/// Exit code 1 if one of them failed.
+async fn refresh(use_cases: &UseCases, id: Option<IdpId>, json: bool) -> anyhow::Result<bool> {
+    let ids = match id {
+        Some(id) => vec![id],
+        None => use_cases.refreshable_idps().await?,
+    };
+    let (mut rows, mut all_well) = (Vec::new(), true);
+    for id in ids {
+        let (result, detail) = match use_cases.refresh_idp(&id).await {
+            Ok(Refreshed::Unchanged) => ("unchanged", String::new()),
+            Ok(Refreshed::Updated { changes }) => ("updated", changes),
+            Err(failure) => {
+                all_well = false;
+                ("failed", failure.to_string())
+            }
+        };
+        rows.push((id, result, detail));
+    }
+    if json {
+        let object = |(id, result, detail): &(IdpId, &str, String)| serde_json::json!({ "id": id, "result": result, "detail": detail });
+        output::json(&rows.iter().map(object).collect::<Vec<_>>())?;
+    } else {
+        let row = |(id, result, detail): &(IdpId, &str, String)| {
+            vec![id.to_string(), (*result).to_owned(), detail.clone()]
+        };
+        let rows: Vec<_> = rows.iter().map(row).collect();
+        output::table(&["IDP", "RESULT", "DETAIL"], &rows);
+    }
+    Ok(all_well)
+}
+
+fn read_key(path: &Path) -> anyhow::Result<MetadataKey> {
+    Ok(metadata_file::read_key(path)?)
 }
 
 fn show(report: &IdpReport, json: bool) -> anyhow::Result<()> {
@@ -198,11 +260,36 @@ fn print_report(report: &IdpReport) {
     many("sign-in", &report.sign_in);
     many("single logout", &report.single_logout);
     many("key", &report.keys);
+    for key in &report.encryption_keys {
+        line("encryption", key);
+    }
+    for endpoint in &report.unused_endpoints {
+        line("not used", endpoint);
+    }
     if let Some(end) = &report.valid_until {
         line("valid until", end);
     }
+    if let Some(seconds) = report.cache_duration {
+        line("cache", &format!("{seconds} s"));
+    }
+    line("signature", report.signature);
+    if let Some(refresh) = &report.refresh {
+        line("from", &format!("{}, asked again at {}", refresh.url, refresh.next_at));
+        if let Some(failure) = &refresh.failure {
+            line("", &format!("the last look at {} failed: {failure}", refresh.checked_at));
+        }
+    }
     line("logout", &report.logout);
+    for step in report.ladder.iter().skip(1) {
+        line("", &format!("If {}: {}", step.when, step.then));
+    }
+    for warning in &report.warnings {
+        line("warning", warning);
+    }
     for advice in &report.advice {
         line("advice", advice);
+    }
+    for (setting, value) in &report.recommended {
+        line("recommended", &format!("{setting} = {value}"));
     }
 }

@@ -4,6 +4,7 @@ mod admin;
 mod client;
 mod config;
 mod idp;
+mod keys;
 mod logout;
 mod output;
 mod serve;
@@ -50,6 +51,9 @@ enum Command {
     /// What happened to logouts
     #[command(subcommand)]
     Logout(logout::Command),
+    /// The keys of this installation
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Access to the admin API
     #[command(subcommand)]
     Admin(admin::Command),
@@ -88,6 +92,7 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
         Command::Idp(command) => idp::run(command, async || open(config()?).await).await,
         Command::Client(command) => client::run(command, open(config()?).await?).await,
         Command::Logout(command) => logout::run(command, open(config()?).await?).await,
+        Command::Keys(command) => keys::run(command, open(config()?).await?).await,
         Command::Admin(command) => admin::run(command, open(config()?).await?).await,
         Command::Config(command) => config::run(command, &config()?).await,
     }
@@ -102,6 +107,14 @@ async fn open(config: Config) -> anyhow::Result<UseCases> {
 /// The words that TOML and the API use too.
 fn parse_serde<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_value(serde_json::Value::from(text)).map_err(|error| error.to_string())
+}
+
+/// The other way: the word for a value.
+fn word(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        other => other.map(|value| value.to_string()).unwrap_or_default(),
+    }
 }
 
 #[cfg(test)]

@@ -123,8 +123,10 @@ impl Source<'_> {
                 return Err(self.duplicate(KEY, span, id));
             }
             let metadata = self.take(KEY, "metadata", &span, &mut entry)?;
+            let metadata_key = self.take_optional(KEY, "metadata_key", &mut entry)?;
             let settings = self.rest(KEY, span, entry)?;
-            config.identity_providers.push(DeclaredIdp { id, metadata, settings });
+            let declared = DeclaredIdp { id, metadata, metadata_key, settings };
+            config.identity_providers.push(declared);
         }
         Ok(())
     }

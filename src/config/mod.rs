@@ -108,6 +108,8 @@ pub struct DeclaredIdp {
     pub id: IdpId,
     /// The file with its metadata.
     pub metadata: PathBuf,
+    /// The file with the key that must have signed it, if one is pinned.
+    pub metadata_key: Option<PathBuf>,
     pub settings: IdpSettings,
 }
 

@@ -2,7 +2,7 @@
 //! browser reads a vague page with the reference that finds the log line.
 
 use axum::extract::{Extension, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::App;
@@ -54,7 +54,7 @@ impl Explain<'_> {
                 "Something went wrong",
                 "Please tell those who run this service.",
             ),
-            Failure::Contended | Failure::Store(_) => (
+            Failure::Contended | Failure::Overloaded | Failure::Store(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Please try again in a moment",
                 "The service is busy or a part of it is not reachable.",
@@ -100,7 +100,11 @@ impl IntoResponse for PageError {
             text: self.text,
             reference: self.reference.as_str(),
         };
-        (self.status, page::html(&page)).into_response()
+        let mut response = (self.status, page::html(&page)).into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        }
+        response
     }
 }
 

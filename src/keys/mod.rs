@@ -7,6 +7,7 @@ pub mod certificate;
 pub mod jwk;
 pub mod jws;
 pub mod key;
+pub mod schedule;
 pub mod seal;
 pub mod set;
 

@@ -4,12 +4,15 @@ use super::jwk::JwkSet;
 use super::key::{KeyAlgorithm, SigningKey, VerifyingKey};
 
 /// Where a key stands in its life.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Stage {
+    /// Is published and does not sign yet.
+    Next,
     /// Signs, and is published.
     Active,
-    /// Is published and does not sign: about to be used, or just replaced.
-    Published,
+    /// Has just been replaced, and is still published.
+    Previous,
     /// Verifies ID token hints only. It is not published any more, but people still come to log
     /// out with tokens it signed (RP-Initiated Logout 1.0 2).
     Retired,
@@ -88,7 +91,7 @@ mod tests {
         let [active, next, old] = [(); 3].map(|()| key(KeyAlgorithm::EdDsa));
         let set = KeySet::new([
             (active.clone(), Stage::Active),
-            (next.clone(), Stage::Published),
+            (next.clone(), Stage::Next),
             (old.clone(), Stage::Retired),
         ])
         .unwrap();
@@ -106,7 +109,7 @@ mod tests {
     #[test]
     fn refuses_two_active_keys_and_repeated_ones() {
         let (a, b) = (key(KeyAlgorithm::Es256), key(KeyAlgorithm::Es256));
-        assert!(KeySet::new([(a.clone(), Stage::Active), (b.clone(), Stage::Published)]).is_ok());
+        assert!(KeySet::new([(a.clone(), Stage::Active), (b.clone(), Stage::Previous)]).is_ok());
         let two = KeySet::new([(a.clone(), Stage::Active), (b, Stage::Active)]);
         assert_eq!(two.unwrap_err(), KeySetError::TwoActive { algorithm: KeyAlgorithm::Es256 });
         let kid = a.kid().to_owned();

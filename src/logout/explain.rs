@@ -35,6 +35,7 @@ pub fn reason(reason: Reason) -> &'static str {
     match reason {
         Reason::RpInitiated => "an app asked for it",
         Reason::SwitchedUser => "another person signed in with this browser",
+        Reason::IdpInitiated => "the IdP asked for it",
     }
 }
 

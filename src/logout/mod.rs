@@ -62,6 +62,8 @@ pub enum Reason {
     RpInitiated,
     /// Another person signed in with the same browser.
     SwitchedUser,
+    /// An IdP sent a LogoutRequest (SAML Profiles 4.4.3.2).
+    IdpInitiated,
 }
 
 /// One party to be told.

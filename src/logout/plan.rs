@@ -24,7 +24,7 @@ pub trait Parties {
 pub fn legs(
     session: &BrowserSession,
     scope: LogoutScope,
-    idps: IdpLegs,
+    idps: &IdpLegs,
     parties: &impl Parties,
     now: Timestamp,
     rng: &Rng,
@@ -59,13 +59,16 @@ pub fn legs(
     (0..).zip(plan).map(leg).collect()
 }
 
-/// Whether a browser will be there to carry messages to IdPs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What becomes of the session's IdP sessions.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum IdpLegs {
+    /// A browser is there to carry messages to them.
     Ask,
     /// The IdP itself has just signed another person in with this browser. A LogoutRequest for the
     /// former one could end the new session there, so none is sent, and the leg says so.
     Skip,
+    /// This IdP began the logout: it has ended its session, and waits for our answer.
+    BegunBy(IdpId),
 }
 
 fn app_state(client: Option<&Client>, now: Timestamp) -> LegState {
@@ -81,12 +84,18 @@ fn app_state(client: Option<&Client>, now: Timestamp) -> LegState {
 fn idp_leg(
     session: &IdpSession,
     connection: Option<&Connection>,
-    idps: IdpLegs,
+    idps: &IdpLegs,
     now: Timestamp,
 ) -> (Party, LegState, Option<Principal>) {
     let rung = Rung::choose(connection, &session.signed_in);
     let state = match (&rung, idps) {
+        (_, IdpLegs::BegunBy(idp)) if *idp == session.idp => {
+            closed(LegOutcome::Confirmed, "it began this logout", now)
+        }
         (Rung::Local { why }, _) => closed(LegOutcome::NotPossible, why.as_str(), now),
+        (_, IdpLegs::BegunBy(_)) => {
+            closed(LegOutcome::NotSent, "the logout was begun by another IdP", now)
+        }
         (_, IdpLegs::Skip) => {
             let why = "another person has signed in with this browser, so nothing was sent";
             closed(LegOutcome::NotSent, why, now)

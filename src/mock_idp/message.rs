@@ -50,7 +50,7 @@ impl Received {
             return Err(Refusal::NotARequest);
         };
         let xml = post::decode(value, MAX_BYTES)?;
-        let signature = match verify_enveloped(&parse(&xml, &Limits::MESSAGE)?, keys) {
+        let signature = match verify_enveloped(parse(&xml, &Limits::MESSAGE)?.root(), keys) {
             Ok(Proof::Signed) => Ok(()),
             Ok(Proof::Unsigned) => Err(Refusal::Unsigned),
             Err(error) => Err(error.into()),

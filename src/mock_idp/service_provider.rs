@@ -107,11 +107,9 @@ fn endpoints(role: Element<'_>, local: &str) -> Result<Vec<Endpoint>, ShapeError
         let Some(binding) = Binding::from_uri(element.required_attribute("Binding")?) else {
             continue;
         };
-        endpoints.push(Endpoint {
-            binding,
-            location: element.required_attribute("Location")?.to_owned(),
-            response_location: element.attribute("ResponseLocation").map(str::to_owned),
-        });
+        let response_location = element.attribute("ResponseLocation").map(str::to_owned);
+        let endpoint = Endpoint::new(binding, element.required_attribute("Location")?);
+        endpoints.push(Endpoint { response_location, ..endpoint });
     }
     Ok(endpoints)
 }

@@ -56,6 +56,7 @@ impl World {
             valid_until: clock.now().plus(CERTIFICATE_LIFETIME),
             acs: vec![ACS.into()],
             slo: SLO_URL.into(),
+            slo_soap: format!("{SLO_URL}/soap"),
             signing_certificates: vec![certificate.clone()],
             encryption_certificates: vec![certificate.clone()],
             name_id_formats: vec![],
@@ -149,6 +150,7 @@ impl World {
 
     fn logout_request(&self, name_id: NameId, session_indexes: Vec<SessionIndex>) -> LogoutRequest {
         LogoutRequest {
+            asynchronous: false,
             id: self.rng.saml_id(),
             issue_instant: self.clock.now(),
             not_on_or_after: Some(self.clock.now().plus(Duration::from_secs(60))),
@@ -412,7 +414,7 @@ async fn by_post_the_signature_is_in_the_document_and_the_answer_is_a_form() {
     assert!(page.body.contains(&format!("action=\"{SLO_URL}\"")));
     let xml = post::decode(&page.field("SAMLResponse"), 100_000).unwrap();
     let document = parse(&xml, &Limits::MESSAGE).unwrap();
-    let proof = verify_enveloped(&document, &world.metadata.signing_keys).unwrap();
+    let proof = verify_enveloped(document.root(), &world.metadata.signing_keys).unwrap();
     let answer = LogoutResponse::parse(document.root()).unwrap();
     assert_eq!(answer.check(&world.expected_answer(&request), &proof), Ok(()));
     assert!(answer.status.is_success() && world.users().is_empty());

@@ -75,6 +75,27 @@ pub struct Answer {
 pub struct Fetched {
     pub status: u16,
     pub body: Vec<u8>,
+    pub validators: Validators,
+}
+
+/// What a server says of a version of a document, to ask for a newer one only (RFC 9110 8.8).
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Validators {
+    pub etag: Option<String>,
+    pub last_modified: Option<String>,
+}
+
+impl Validators {
+    /// Longest value that is kept, in bytes.
+    const LONGEST: usize = 1024;
+
+    fn of(headers: &header::HeaderMap) -> Self {
+        let text = |name: header::HeaderName| {
+            let value = headers.get(name)?.to_str().ok()?;
+            (value.len() <= Self::LONGEST).then(|| value.to_owned())
+        };
+        Self { etag: text(header::ETAG), last_modified: text(header::LAST_MODIFIED) }
+    }
 }
 
 impl Client {
@@ -114,15 +135,38 @@ impl Client {
     /// # Errors
     /// [`SendError`]; a status other than 200 is no error here.
     pub async fn get(&self, url: &Url, max: usize) -> Result<Fetched, SendError> {
+        self.get_newer(url, max, &Validators::default()).await
+    }
+
+    /// As [`Client::get`], for a version newer than the one with these validators; the status is 304
+    /// and the body empty where there is none.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn get_newer(
+        &self,
+        url: &Url,
+        max: usize,
+        known: &Validators,
+    ) -> Result<Fetched, SendError> {
         let (client, _slot) = self.admit(url).await?;
         // The body is never unpacked: what is limited is what would be allocated.
-        let sent = client
+        let mut request = client
             .get(url.clone())
             .timeout(self.0.timeouts.fetch)
-            .header(header::ACCEPT_ENCODING, "identity")
-            .send();
-        let mut response = sent.await.map_err(SendError::of)?;
+            .header(header::ACCEPT_ENCODING, "identity");
+        let conditions = [
+            (header::IF_NONE_MATCH, &known.etag),
+            (header::IF_MODIFIED_SINCE, &known.last_modified),
+        ];
+        for (name, value) in conditions {
+            if let Some(value) = value {
+                request = request.header(name, value);
+            }
+        }
+        let mut response = request.send().await.map_err(SendError::of)?;
         let status = response.status().as_u16();
+        let validators = Validators::of(response.headers());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(SendError::of)? {
             if body.len() + chunk.len() > max {
@@ -130,7 +174,7 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Fetched { status, body })
+        Ok(Fetched { status, body, validators })
     }
 
     /// Chooses the connection pool and takes a slot, once the URL has been judged.

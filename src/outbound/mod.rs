@@ -6,6 +6,6 @@ mod error;
 pub mod guard;
 
 pub use cidr::{Cidr, CidrError};
-pub use client::{Answer, Client, Fetched, Roots, Timeouts};
+pub use client::{Answer, Client, Fetched, Roots, Timeouts, Validators};
 pub use error::{ClientError, SendError};
 pub use guard::{GuardConfig, Refusal};

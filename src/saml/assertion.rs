@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::attribute::{self, Attribute};
 use super::authn_statement::Authentication;
+use super::message::MessageError;
 use super::response::{Expected, Rejection};
 use super::{NameId, SessionIndex, decryption, message};
 use crate::clock::Timestamp;
@@ -11,6 +12,8 @@ use crate::xml::decrypt::DecryptionKey;
 use crate::xml::{Element, ns};
 
 const BEARER: &str = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
+/// More SubjectConfirmations than this are not read. IdPs write one.
+const MAX_CONFIRMATIONS: usize = 64;
 
 /// A person whom the right IdP has signed in, for us and for the request that was waiting.
 #[derive(Clone, PartialEq, Debug)]
@@ -45,8 +48,10 @@ pub(super) fn accept(
     if found != expected.idp {
         return Err(Rejection::AssertionIssuer { found });
     }
+    message::in_order(assertion, ASSERTION)?;
     let moment = Moment { now, skew: expected.clock_skew };
     let subject = assertion.required(ns::SAML, "Subject")?;
+    message::in_order(subject, SUBJECT)?;
     let confirmed_until = confirm(subject, expected, moment)?;
     let valid_until = check_conditions(assertion, expected, moment)?;
     let authentication = Authentication::read(assertion, moment)?;
@@ -66,6 +71,26 @@ pub(super) fn accept(
         attributes: attribute::read(assertion)?,
     })
 }
+
+/// SAML Core 2.3.3. Statements come in any order.
+const ASSERTION: &[&[(&str, &str)]] = &[
+    &[(ns::SAML, "Issuer")],
+    &[(ns::SAML, "Subject")],
+    &[(ns::SAML, "Conditions")],
+    &[(ns::SAML, "Advice")],
+    &[
+        (ns::SAML, "AuthnStatement"),
+        (ns::SAML, "AttributeStatement"),
+        (ns::SAML, "AuthzDecisionStatement"),
+        (ns::SAML, "Statement"),
+    ],
+];
+
+/// SAML Core 2.4.1.
+const SUBJECT: &[&[(&str, &str)]] = &[
+    &[(ns::SAML, "NameID"), (ns::SAML, "EncryptedID"), (ns::SAML, "BaseID")],
+    &[(ns::SAML, "SubjectConfirmation")],
+];
 
 /// Now, give or take the difference between two machines' clocks.
 #[derive(Clone, Copy)]
@@ -95,7 +120,11 @@ fn confirm(
 ) -> Result<Timestamp, Rejection> {
     let mut until = None;
     let mut rejection = Rejection::NoBearer;
-    for confirmation in subject.children(ns::SAML, "SubjectConfirmation") {
+    for (count, confirmation) in subject.children(ns::SAML, "SubjectConfirmation").enumerate() {
+        if count == MAX_CONFIRMATIONS {
+            let limit = MAX_CONFIRMATIONS;
+            return Err(MessageError::TooMany { element: "SubjectConfirmation", limit }.into());
+        }
         if confirmation.attribute("Method") != Some(BEARER) {
             continue;
         }
@@ -192,6 +221,19 @@ mod tests {
 
     fn bearer(data: &str) -> String {
         format!(r#"<saml:SubjectConfirmation Method="{BEARER}">{data}</saml:SubjectConfirmation>"#)
+    }
+
+    #[test]
+    fn a_subject_has_a_limited_number_of_confirmations() {
+        let with = |others: usize| {
+            let more = format!("{}<saml:SubjectConfirmation ", bearer("").repeat(others));
+            changed("<saml:SubjectConfirmation ", &more)
+        };
+        assert!(with(MAX_CONFIRMATIONS - 1).is_ok());
+        assert!(matches!(
+            with(MAX_CONFIRMATIONS),
+            Err(Rejection::Message(MessageError::TooMany { .. }))
+        ));
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub(super) fn read(assertion: Element<'_>) -> Result<Vec<Attribute>, Rejection> 
 fn read_value(value: Element<'_>) -> Option<String> {
     match value.attribute_ns(ns::XSI, "nil") {
         Some("true" | "1") => None,
-        _ => value.text().ok().map(str::to_owned),
+        _ => value.plain_text().map(str::to_owned),
     }
 }
 

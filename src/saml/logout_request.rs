@@ -1,10 +1,16 @@
+use std::time::Duration;
+
 use super::message::{self, Head, MessageError};
-use super::{EntityId, NameId, SessionIndex, decryption};
+use super::{Binding, EntityId, NameId, SessionIndex, decryption};
 use crate::clock::Timestamp;
 use crate::xml::decrypt::DecryptionKey;
 use crate::xml::write::{WriteError, Writer};
 use crate::xml::{Element, ns};
 
+/// No request travels longer through a browser. The store remembers each for longer than this.
+pub const MAX_AGE: Duration = Duration::from_secs(600);
+/// Asynchronous Single Logout 2.1.
+const ASLO: &str = "urn:oasis:names:tc:SAML:2.0:protocol:ext:async-slo";
 /// The most SessionIndex elements that one request may name.
 const MAX_SESSION_INDEXES: usize = 64;
 
@@ -22,6 +28,46 @@ pub struct LogoutRequest {
     /// Every SessionIndex that was asserted. None: every session of that person with the issuer.
     pub session_indexes: Vec<SessionIndex>,
     pub reason: Option<LogoutReason>,
+    /// Whoever sent it does not wait for an answer (Asynchronous Single Logout 2.2).
+    pub asynchronous: bool,
+}
+
+/// A request that is not meant for us, now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum RequestMismatch {
+    #[error("Destination is not the address that it came to")]
+    Destination,
+    #[error("it is signed but does not say for which address")]
+    NoDestination,
+    #[error("its NotOnOrAfter has passed")]
+    Expired,
+    #[error("it was issued more than {} minutes ago", MAX_AGE.as_secs() / 60)]
+    TooOld,
+    #[error("its IssueInstant has not come yet")]
+    NotYetIssued,
+}
+
+impl RequestMismatch {
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Destination => "saml.request_destination",
+            Self::NoDestination => "saml.request_no_destination",
+            Self::Expired => "saml.request_expired",
+            Self::TooOld => "saml.request_too_old",
+            Self::NotYetIssued => "saml.request_not_yet_issued",
+        }
+    }
+}
+
+/// Where and when a request arrived.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Arrival<'a> {
+    /// The URL that it came to.
+    pub at: &'a str,
+    pub by: Binding,
+    pub now: Timestamp,
+    /// How far the clocks may differ.
+    pub clock_skew: Duration,
 }
 
 /// Why a session ends: a URI (SAML Core 3.7.3 and Errata E10).
@@ -65,12 +111,51 @@ impl LogoutRequest {
         attributes.extend(self.reason.as_ref().map(|reason| ("Reason", reason.uri())));
         let head = Head { id: &self.id, issue_instant: self.issue_instant, issuer: &self.issuer };
         message::open(&mut writer, "LogoutRequest", &head, &attributes);
+        if self.asynchronous {
+            writer.open("samlp:Extensions", &[]);
+            writer.leaf("aslo:Asynchronous", &[("xmlns:aslo", ASLO)], "").close();
+        }
         self.name_id.write(&mut writer);
         for index in &self.session_indexes {
             writer.leaf("samlp:SessionIndex", &[], index.as_str());
         }
         writer.close();
         writer.finish()
+    }
+
+    /// Who says to have sent this, and its ID: enough to find the keys, and to answer a request whose
+    /// rest is not understood.
+    ///
+    /// # Errors
+    /// What is missing or malformed.
+    pub fn head(root: Element<'_>) -> Result<(EntityId, String), MessageError> {
+        message::expect(root, "LogoutRequest")?;
+        Ok((message::required_issuer(root)?, message::id(root)?))
+    }
+
+    /// Whether this is meant for us, now. A signed message names its Destination, unless it comes by
+    /// SOAP (SAML Bindings 3.4.5.2 and 3.5.5.2).
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub fn check(&self, arrival: &Arrival<'_>) -> Result<(), RequestMismatch> {
+        let Arrival { at, by, now, clock_skew } = *arrival;
+        match &self.destination {
+            Some(destination) if destination == at => {}
+            Some(_) => return Err(RequestMismatch::Destination),
+            None if by == Binding::Soap => {}
+            None => return Err(RequestMismatch::NoDestination),
+        }
+        if self.not_on_or_after.is_some_and(|end| now >= end.plus(clock_skew)) {
+            return Err(RequestMismatch::Expired);
+        }
+        if now >= self.issue_instant.plus(MAX_AGE).plus(clock_skew) {
+            return Err(RequestMismatch::TooOld);
+        }
+        if now < self.issue_instant.minus(clock_skew) {
+            return Err(RequestMismatch::NotYetIssued);
+        }
+        Ok(())
     }
 
     /// Reads a request whose NameID is not encrypted. Nothing is verified here.
@@ -115,6 +200,10 @@ impl LogoutRequest {
             },
             session_indexes,
             reason: root.attribute("Reason").map(LogoutReason::from_uri),
+            asynchronous: match root.optional(ns::SAMLP, "Extensions")? {
+                Some(extensions) => extensions.children(ASLO, "Asynchronous").next().is_some(),
+                None => false,
+            },
         })
     }
 }
@@ -142,6 +231,7 @@ mod tests {
                 .map(|index| SessionIndex::parse(index).unwrap())
                 .to_vec(),
             reason: Some(LogoutReason::User),
+            asynchronous: false,
         }
     }
 
@@ -155,6 +245,7 @@ mod tests {
             request(),
             LogoutRequest { session_indexes: Vec::new(), reason: None, ..request() },
             LogoutRequest { not_on_or_after: None, destination: None, ..request() },
+            LogoutRequest { asynchronous: true, ..request() },
             LogoutRequest { reason: Some(LogoutReason::Other("urn:x".into())), ..request() },
         ] {
             assert_eq!(read(&request.to_xml().unwrap()).unwrap(), request);

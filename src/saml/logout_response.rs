@@ -1,8 +1,8 @@
 use super::message::{self, Head, MessageError, Proof};
 use super::{EntityId, Status};
 use crate::clock::Timestamp;
-use crate::xml::Element;
 use crate::xml::write::{WriteError, Writer};
+use crate::xml::{Element, ns};
 
 /// The answer to a LogoutRequest (SAML Core 3.7.2).
 #[derive(Clone, PartialEq, Debug)]
@@ -14,6 +14,10 @@ pub struct LogoutResponse {
     pub in_response_to: String,
     pub status: Status,
 }
+
+/// SAML Core 3.2.2.
+const SEQUENCE: &[&[(&str, &str)]] =
+    &[&[(ns::SAML, "Issuer")], &[(ns::SAMLP, "Extensions")], &[(ns::SAMLP, "Status")]];
 
 /// Which answer a leg of a logout waits for.
 #[derive(Clone, PartialEq, Debug)]
@@ -69,14 +73,16 @@ impl LogoutResponse {
     /// What is missing or malformed.
     pub fn parse(root: Element<'_>) -> Result<Self, MessageError> {
         message::expect(root, "LogoutResponse")?;
-        Ok(Self {
+        let read = Self {
             id: message::id(root)?,
             issue_instant: message::required_time(root, "IssueInstant")?,
             destination: root.attribute("Destination").map(str::to_owned),
             issuer: message::required_issuer(root)?,
             in_response_to: root.required_attribute("InResponseTo")?.to_owned(),
             status: Status::read(root)?,
-        })
+        };
+        message::in_order(root, SEQUENCE)?;
+        Ok(read)
     }
 
     /// Whether this is the expected answer. `proof` says what its signature was worth: a signed

@@ -6,7 +6,7 @@ use crate::saml::{EntityId, InvalidEntityId, InvalidSessionIndex};
 use crate::xml::decrypt::DecryptError;
 use crate::xml::verify::{self, SignatureError, TrustedKeys};
 use crate::xml::write::Writer;
-use crate::xml::{Document, Element, ShapeError, ns};
+use crate::xml::{Element, ShapeError, ns};
 
 /// The `Format` of an Issuer, if it has one at all (SAML Profiles 4.1.4.2).
 const ENTITY_FORMAT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity";
@@ -36,6 +36,8 @@ pub enum MessageError {
     IssuerFormat,
     #[error("{0} is not supported")]
     Unsupported(&'static str),
+    #[error("line {line}: {element} does not belong there in the order of the schema")]
+    Order { element: String, line: u32 },
     #[error("there are more than {limit} elements {element}")]
     TooMany { element: &'static str, limit: usize },
     #[error(transparent)]
@@ -57,6 +59,7 @@ impl MessageError {
             Self::Issuer(_) => "saml.issuer_malformed",
             Self::IssuerFormat => "saml.issuer_format",
             Self::Unsupported(_) => "saml.unsupported",
+            Self::Order { .. } => "saml.order",
             Self::TooMany { .. } => "saml.too_many",
             Self::Decryption(error) => error.code(),
             Self::Decrypted { .. } => "saml.decrypted_other",
@@ -73,18 +76,17 @@ pub enum Proof {
     Unsigned,
 }
 
-/// Verifies a message of the POST binding, whose signature is in the document (SAML Bindings
-/// 3.5.4). A message without any signature is [`Proof::Unsigned`]; one with a signature that does
-/// not hold is an error.
+/// Verifies a message of the POST or SOAP binding, whose signature is in the message element (SAML
+/// Bindings 3.5.4 and 3.2). A message without any signature is [`Proof::Unsigned`]; one with a
+/// signature that does not hold is an error.
 ///
 /// # Errors
-/// Repeated IDs, a signature elsewhere than in the root element, or one that does not verify.
-pub fn verify_enveloped(
-    document: &Document<'_>,
-    keys: &TrustedKeys,
-) -> Result<Proof, SignatureError> {
+/// Repeated IDs in the document, a signature elsewhere than in the message, or one that does not
+/// verify.
+pub fn verify_enveloped(message: Element<'_>, keys: &TrustedKeys) -> Result<Proof, SignatureError> {
+    let document = message.document();
     verify::check_ids(document)?;
-    match verify::signatures_only_in(document, &[document.root()])?.as_slice() {
+    match verify::signatures_only_in(document, &[message])?.as_slice() {
         [] => Ok(Proof::Unsigned),
         signatures => {
             for (parent, signature) in signatures {
@@ -148,6 +150,30 @@ pub(super) fn issuer(element: Element<'_>) -> Result<Option<EntityId>, MessageEr
 pub(super) fn required_issuer(element: Element<'_>) -> Result<EntityId, MessageError> {
     element.required(ns::SAML, "Issuer")?;
     issuer(element)?.ok_or(MessageError::Issuer(InvalidEntityId))
+}
+
+/// Checks the children of `parent` against the sequence of its schema, in which each place has its
+/// choice of elements. Somebody who reads the first element, or the last, or by the place where it
+/// must stand, then reads what we read. How often an element occurs is for its reader to check, and
+/// where a signature stands for [`verify_enveloped`] and its like: some IdPs append it.
+pub(super) fn in_order(
+    parent: Element<'_>,
+    sequence: &[&[(&str, &str)]],
+) -> Result<(), MessageError> {
+    let mut reached = 0;
+    for child in parent.elements().filter(|child| !child.is(ns::DS, "Signature")) {
+        let belongs = |choice: &&[(&str, &str)]| {
+            choice.iter().any(|(namespace, local)| child.is(namespace, local))
+        };
+        match sequence.iter().position(belongs) {
+            Some(place) if place >= reached => reached = place,
+            _ => {
+                let element = child.local_name().chars().take(64).collect();
+                return Err(MessageError::Order { element, line: child.line() });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Without the white space that pretty-printing puts around URIs.

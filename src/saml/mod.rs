@@ -32,10 +32,13 @@ pub use binding::{
 };
 pub use decryption::Decryption;
 pub use entity_id::{EntityId, InvalidEntityId};
-pub use logout_request::{LogoutReason, LogoutRequest};
+pub use logout_request::{LogoutReason, LogoutRequest, RequestMismatch};
 pub use logout_response::{AnswerMismatch, ExpectedAnswer, LogoutResponse};
 pub use message::{MessageError, Proof};
-pub use metadata::{CertificateInfo, IdpMetadata, KeyInfo, MetadataError, MetadataWarning};
+pub use metadata::{
+    CertificateInfo, IdpMetadata, InvalidMetadataKey, KeyInfo, KeyUse, MetadataError, MetadataKey,
+    MetadataSignature, MetadataWarning,
+};
 pub use name_id::NameId;
 pub use product::Product;
 pub use relay_state::RelayState;

@@ -2,13 +2,16 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::EntityId;
 use crate::xml::write::Writer;
-use crate::xml::{Element, ShapeError};
+use crate::xml::{Element, ShapeError, ns};
 
 /// `urn:oasis:names:tc:SAML:2.0:nameid-format:transient` (SAML Core 8.3.8).
 pub const TRANSIENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient";
 /// `urn:oasis:names:tc:SAML:2.0:nameid-format:persistent` (SAML Core 8.3.7).
 pub const PERSISTENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
+/// `urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified` (SAML Core 8.3.1).
+pub const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";
 /// `urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress` (SAML Core 8.3.2).
 pub const EMAIL_ADDRESS: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
 
@@ -35,7 +38,7 @@ pub struct NameId {
 pub enum NameIdError {
     #[error(transparent)]
     Shape(#[from] ShapeError),
-    #[error("the NameID is empty")]
+    #[error("the NameID is empty or nil")]
     Empty,
     #[error("the NameID is longer than {MAX_BYTES} bytes")]
     TooLong,
@@ -55,7 +58,7 @@ impl NameId {
     /// Reads a `saml:NameID` element.
     ///
     /// # Errors
-    /// If it is not a leaf, names nobody, or is longer than 4096 bytes in any part.
+    /// If it is not a leaf, names nobody or is nil, or is longer than 4096 bytes in any part.
     pub fn read(element: Element<'_>) -> Result<Self, NameIdError> {
         let attribute = |name| element.attribute(name).map(str::to_owned);
         let read = Self {
@@ -65,7 +68,11 @@ impl NameId {
             sp_name_qualifier: attribute("SPNameQualifier"),
             sp_provided_id: attribute("SPProvidedID"),
         };
-        if read.value.trim().is_empty() {
+        // XML Schema 1, 3.3.4: what is nil has no value, and a value that is there nevertheless
+        // would be read by some and not by others.
+        let is_nil =
+            matches!(element.attribute_ns(ns::XSI, "nil").map(str::trim), Some("true" | "1"));
+        if is_nil || read.value.trim().is_empty() {
             return Err(NameIdError::Empty);
         }
         if read.parts().into_iter().flatten().any(|part| part.len() > MAX_BYTES) {
@@ -107,6 +114,25 @@ impl NameId {
         bytes
     }
 
+    /// Whether both name the same person at an IdP (SAML Core 3.3.4: all parts match). A qualifier
+    /// that is absent is the one that the context gives: `idp` for NameQualifier and `sp` for
+    /// SPNameQualifier (SAML Core 8.3.7), and an absent Format is the unspecified one (8.3.1). What the
+    /// service provider calls the person does not tell people apart.
+    pub fn names_same(&self, other: &Self, idp: &EntityId, sp: &EntityId) -> bool {
+        let parts = |name: &Self| {
+            let or = |part: &Option<String>, default: &str| {
+                part.as_deref().unwrap_or(default).to_owned()
+            };
+            [
+                name.value.clone(),
+                or(&name.format, UNSPECIFIED),
+                or(&name.name_qualifier, idp.as_str()),
+                or(&name.sp_name_qualifier, sp.as_str()),
+            ]
+        };
+        parts(self) == parts(other)
+    }
+
     /// Whether the value is good for one session only, and so never names a person.
     pub fn is_transient(&self) -> bool {
         self.format.as_deref() == Some(TRANSIENT)
@@ -135,7 +161,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::xml::{Limits, ns, parse};
+    use crate::xml::{Limits, parse};
 
     fn written(name_id: &NameId) -> String {
         let mut writer = Writer::new();
@@ -206,6 +232,12 @@ mod tests {
         assert_eq!(read(&around("admin<!-- x -->.evil")).unwrap().value, "admin.evil");
         assert!(matches!(read(&around("admin<x/>")), Err(NameIdError::Shape(_))));
         assert_eq!(read(&around(" \n ")), Err(NameIdError::Empty));
+        let nil = |value: &str| {
+            let nil = format!("<saml:NameID xmlns:i='{}' i:nil='{value}'>", ns::XSI);
+            read(&around("admin").replace("<saml:NameID>", &nil)).map(|found| found.value)
+        };
+        assert_eq!((nil("true"), nil("1")), (Err(NameIdError::Empty), Err(NameIdError::Empty)));
+        assert_eq!(nil("false").as_deref(), Ok("admin"));
         assert!(read(&around(&"a".repeat(MAX_BYTES))).is_ok());
         assert_eq!(read(&around(&"a".repeat(MAX_BYTES + 1))), Err(NameIdError::TooLong));
     }

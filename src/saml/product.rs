@@ -16,6 +16,24 @@ pub enum Product {
     Auth0,
 }
 
+impl Product {
+    /// As its maker calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Entra => "Microsoft Entra ID",
+            Self::Adfs => "AD FS",
+            Self::Okta => "Okta",
+            Self::Google => "Google Workspace",
+            Self::Keycloak => "Keycloak",
+            Self::Shibboleth => "Shibboleth",
+            Self::SimpleSamlPhp => "SimpleSAMLphp",
+            Self::PingFederate => "PingFederate",
+            Self::OneLogin => "OneLogin",
+            Self::Auth0 => "Auth0",
+        }
+    }
+}
+
 /// Hosts of services, and paths of software that people run themselves. The first line that fits
 /// counts; a host begins with a dot where any name below it fits.
 const MARKS: [(Product, Mark); 16] = [

@@ -183,10 +183,18 @@ impl Signed<'_> {
         }
         match message::issuer(self.response)? {
             Some(found) if found != expected.idp => Err(Rejection::Issuer { found }),
-            _ => Ok(()),
+            _ => Ok(message::in_order(self.response, RESPONSE)?),
         }
     }
 }
+
+/// SAML Core 3.2.2 and 3.3.3.
+const RESPONSE: &[&[(&str, &str)]] = &[
+    &[(ns::SAML, "Issuer")],
+    &[(ns::SAMLP, "Extensions")],
+    &[(ns::SAMLP, "Status")],
+    &[(ns::SAML, "Assertion"), (ns::SAML, "EncryptedAssertion")],
+];
 
 fn is_encrypted(assertion: Element<'_>) -> bool {
     assertion.local_name() == "EncryptedAssertion"

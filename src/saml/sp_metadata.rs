@@ -18,6 +18,8 @@ pub struct SpMetadata {
     pub acs: Vec<String>,
     /// Where logout messages come in, by Redirect and POST.
     pub slo: String,
+    /// Where LogoutRequests come in by SOAP.
+    pub slo_soap: String,
     /// Certificates in DER, each in a KeyDescriptor of its own; two during a rollover.
     pub signing_certificates: Vec<Vec<u8>>,
     /// As above, of the keys that we decrypt with. None: IdPs cannot encrypt for us.
@@ -59,8 +61,12 @@ impl SpMetadata {
             write_encryption_methods(&mut writer);
             writer.close();
         }
-        for binding in [Binding::Redirect, Binding::Post] {
-            let attributes = [("Binding", binding.uri()), ("Location", self.slo.as_str())];
+        for (binding, location) in [
+            (Binding::Redirect, &self.slo),
+            (Binding::Post, &self.slo),
+            (Binding::Soap, &self.slo_soap),
+        ] {
+            let attributes = [("Binding", binding.uri()), ("Location", location.as_str())];
             writer.open("md:SingleLogoutService", &attributes).close();
         }
         for format in &self.name_id_formats {
@@ -126,6 +132,7 @@ mod tests {
             valid_until: Timestamp::from_seconds(1_795_000_000),
             acs: vec!["https://sp.example/saml/acs".into(), "https://old.example/acs".into()],
             slo: "https://sp.example/logout".into(),
+            slo_soap: "https://sp.example/logout/soap".into(),
             signing_certificates: vec![b"one".to_vec(), b"two".to_vec()],
             encryption_certificates: vec![b"three".to_vec()],
             name_id_formats: vec!["urn:a".into()],
@@ -148,6 +155,7 @@ mod tests {
                 "KeyDescriptor",
                 "KeyDescriptor",
                 "KeyDescriptor",
+                "SingleLogoutService",
                 "SingleLogoutService",
                 "SingleLogoutService",
                 "NameIDFormat",

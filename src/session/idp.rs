@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::id::{IdpId, IdpSessionId};
-use crate::saml::{NameId, SessionIndex};
+use crate::saml::{EntityId, NameId, SessionIndex};
 
 /// What one IdP asserted of one NameID in this browser. A further sign-in with the same NameID adds
 /// its SessionIndex to the same IdP session, so that one LogoutRequest names them all.
@@ -26,6 +26,24 @@ pub struct SignedIn {
     pub session_not_on_or_after: Option<Timestamp>,
     /// OIDC claims that the attributes gave.
     pub claims: serde_json::Map<String, serde_json::Value>,
+}
+
+impl SignedIn {
+    /// Whether a LogoutRequest with this NameID and these SessionIndexes means this sign-in (SAML Core
+    /// 3.7.3.1): the names match, and an index does, or one side has none.
+    pub fn is_named_by(
+        &self,
+        name_id: &NameId,
+        indexes: &[SessionIndex],
+        idp: &EntityId,
+        sp: &EntityId,
+    ) -> bool {
+        let own = &self.session_indexes;
+        let by_index =
+            indexes.is_empty() || own.is_empty() || own.iter().any(|own| indexes.contains(own));
+        let named = self.name_id.as_ref();
+        by_index && named.is_some_and(|own| own.names_same(name_id, idp, sp))
+    }
 }
 
 /// The most SessionIndexes that are kept, the newest: a LogoutRequest has to fit into a URL.

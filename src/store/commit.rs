@@ -1,13 +1,14 @@
 //! Every change as SQL. One text serves both databases.
 
+mod metadata_source;
+mod rows;
+
+use rows::{add_authn_request, any, begin_browser_session, bump_settings, json, one, save_leg};
+
 use super::sealed::{SealedStore, place};
-use super::{CommitError, Expect, Statement, Value};
-use crate::audit::AuditEvent;
-use crate::change::{Change, PendingAuthnRequest, StoredSigningKey};
+use super::{CommitError, Statement};
+use crate::change::Change;
 use crate::clock::Timestamp;
-use crate::id::{BrowserSessionId, EventId};
-use crate::logout::{Leg, Logout};
-use crate::session::{BrowserSession, IdpSession};
 
 impl SealedStore {
     /// Writes all changes in one transaction, or none of them. `now` is the time that was read with
@@ -154,6 +155,31 @@ impl SealedStore {
                 ],
             )),
             Change::SaveLeg { leg } => out.push(save_leg(&leg)),
+            Change::AddEndedPrincipal(ended) => {
+                let hash = self.principal_hash(ended.idp.as_str(), &ended.name_id.value);
+                out.push(one(
+                    "AddEndedPrincipal",
+                    "INSERT INTO ended_principal \
+                     (idp_id, request_id, principal_hash, sealed, expires_at) \
+                     VALUES ($1, $2, $3, $4, $5)",
+                    vec![
+                        ended.idp.as_str().into(),
+                        ended.request_id.clone().into(),
+                        hash.into(),
+                        self.seal_ended_principal(&ended).into(),
+                        ended.expires_at.into(),
+                    ],
+                ));
+            }
+            Change::SaveEndedPrincipal(ended) => out.push(one(
+                "SaveEndedPrincipal",
+                "UPDATE ended_principal SET sealed = $3 WHERE idp_id = $1 AND request_id = $2",
+                vec![
+                    ended.idp.as_str().into(),
+                    ended.request_id.clone().into(),
+                    self.seal_ended_principal(&ended).into(),
+                ],
+            )),
             Change::AddClient { id, settings, secret, source } => {
                 out.push(bump_settings());
                 out.push(one(
@@ -233,6 +259,16 @@ impl SealedStore {
                     vec![id.as_str().into()],
                 ));
             }
+            Change::SaveMetadataSource { idp, source } => {
+                out.push(metadata_source::save(&idp, *source));
+            }
+            Change::NoteRefresh { idp, source } => {
+                out.push(metadata_source::note(&idp, *source));
+            }
+            Change::ForgetMetadataSource { idp } => out.push(metadata_source::forget(&idp)),
+            Change::ClaimRefresh { idp, due, until } => {
+                out.push(metadata_source::claim(&idp, due, until));
+            }
             Change::AddAdminToken { hash, name } => out.push(one(
                 "AddAdminToken",
                 "INSERT INTO admin_token (hash, name, created_at) VALUES ($1, $2, $3)",
@@ -247,170 +283,28 @@ impl SealedStore {
                     now.into(),
                 ],
             )),
-            Change::AddSigningKey(key) => out.push(self.add_signing_key(&key, now)),
+            Change::AddSigningKey(key) => {
+                out.push(bump_settings());
+                out.push(self.add_signing_key(&key, now));
+            }
+            Change::ActivateSigningKey { id } => {
+                out.push(bump_settings());
+                out.push(one(
+                    "ActivateSigningKey",
+                    "UPDATE signing_key SET active_from = $2 \
+                     WHERE id = $1 AND active_from > $2 AND revoked_at IS NULL",
+                    vec![id.into(), now.into()],
+                ));
+            }
+            Change::RevokeSigningKey { id } => {
+                out.push(bump_settings());
+                out.push(one(
+                    "RevokeSigningKey",
+                    "UPDATE signing_key SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
+                    vec![id.into(), now.into()],
+                ));
+            }
             Change::Record(event) => out.push(self.record(event, now)),
         }
     }
-
-    fn save_idp_session(&self, browser: BrowserSessionId, session: &IdpSession) -> Statement {
-        let idp = session.idp.as_str();
-        let sealed = self.seal(&place::idp_session(session.id), &session.signed_in);
-        one(
-            "SaveIdpSession",
-            "INSERT INTO idp_session (id, browser_session_id, idp_id, name_id_hash, sealed) \
-             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed",
-            vec![
-                session.id.to_string().into(),
-                browser.to_string().into(),
-                idp.into(),
-                self.name_id_hash(idp, session.signed_in.name_id.as_ref()).into(),
-                sealed.into(),
-            ],
-        )
-    }
-
-    fn begin_logout(&self, logout: &Logout, handle: Value, out: &mut Vec<Statement>) {
-        out.push(one(
-            "BeginLogout",
-            "INSERT INTO logout (id, version, handle_hash, browser_session_id, document, created_at, \
-             deadline, answered_at, settled_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            vec![
-                logout.id.to_string().into(),
-                logout.version.into(),
-                handle,
-                logout.document.browser_session.to_string().into(),
-                json(&logout.document),
-                logout.created_at.into(),
-                logout.deadline.into(),
-                logout.answered_at.into(),
-                logout.settled_at.into(),
-            ],
-        ));
-        out.extend(logout.legs.iter().map(|leg| {
-            let principal = leg.principal.as_ref();
-            one(
-                "AddLeg",
-                "INSERT INTO leg (id, logout_id, position, document, sealed, due_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6)",
-                vec![
-                    leg.id.to_string().into(),
-                    logout.id.to_string().into(),
-                    i64::from(leg.position).into(),
-                    json(leg),
-                    principal.map(|found| self.seal(&place::leg(leg.id), found)).into(),
-                    leg.due_at().into(),
-                ],
-            )
-        }));
-    }
-
-    fn add_signing_key(&self, key: &StoredSigningKey, now: Timestamp) -> Statement {
-        let sealed = self.kek.seal(&self.rng, &place::signing_key(&key.id), &key.private);
-        one(
-            "AddSigningKey",
-            "INSERT INTO signing_key (id, purpose, algorithm, certificate, sealed, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6)",
-            vec![
-                key.id.clone().into(),
-                key.purpose.as_str().into(),
-                key.algorithm.clone().into(),
-                key.certificate.clone().into(),
-                sealed.into(),
-                now.into(),
-            ],
-        )
-    }
-
-    fn record(&self, event: AuditEvent, now: Timestamp) -> Statement {
-        one(
-            "Record",
-            "INSERT INTO audit \
-             (id, at, kind, browser_session_id, logout_id, client_id, idp_id, detail) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-            vec![
-                EventId::new(now, &self.rng).to_string().into(),
-                now.into(),
-                event.kind.as_str().into(),
-                event.browser_session.map(|id| id.to_string()).into(),
-                event.logout.map(|id| id.to_string()).into(),
-                event.client.map(String::from).into(),
-                event.idp.map(String::from).into(),
-                event.detail.into(),
-            ],
-        )
-    }
-}
-
-fn add_authn_request(request: PendingAuthnRequest) -> Statement {
-    one(
-        "AddAuthnRequest",
-        "INSERT INTO authn_request \
-         (id, relay_state_hash, browser_hash, idp_id, document, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
-        vec![
-            request.id.into(),
-            request.relay_state.into(),
-            request.browser.into(),
-            request.idp.as_str().into(),
-            json(&request.wanted),
-            request.expires_at.into(),
-        ],
-    )
-}
-
-fn begin_browser_session(session: &BrowserSession, cookie: Value) -> Statement {
-    one(
-        "BeginBrowserSession",
-        "INSERT INTO browser_session \
-         (id, version, cookie_hash, sid, subject, created_at, idle_until, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        vec![
-            session.id.to_string().into(),
-            session.version.into(),
-            cookie,
-            session.sid.as_str().into(),
-            session.subject.as_str().into(),
-            session.created_at.into(),
-            session.idle_until.into(),
-            session.expires_at.into(),
-        ],
-    )
-}
-
-fn save_leg(leg: &Leg) -> Statement {
-    let asked = leg.asked.as_ref();
-    one(
-        "SaveLeg",
-        "UPDATE leg SET document = $2, request_id = $3, relay_state_hash = $4, due_at = $5 \
-         WHERE id = $1",
-        vec![
-            leg.id.to_string().into(),
-            json(leg),
-            asked.map(|asked| asked.request_id.clone()).into(),
-            asked.map(|asked| asked.relay_state).into(),
-            leg.due_at().into(),
-        ],
-    )
-}
-
-/// Every settings write is seen by the caches of every node.
-fn bump_settings() -> Statement {
-    one(
-        "BumpSettings",
-        "UPDATE setting SET value = value + 1 WHERE name = 'settings_version'",
-        vec![],
-    )
-}
-
-fn one(what: &'static str, sql: &'static str, params: Vec<Value>) -> Statement {
-    Statement { what, sql, params, expect: Expect::ExactlyOne }
-}
-
-fn any(what: &'static str, sql: &'static str, params: Vec<Value>) -> Statement {
-    Statement { what, sql, params, expect: Expect::Any }
-}
-
-fn json(value: &impl serde::Serialize) -> Value {
-    let text = serde_json::to_string(value).expect("our own types always have a JSON form");
-    Value::Text(text)
 }

@@ -1,6 +1,8 @@
 //! Reads. Each returns whole aggregates and the database's `now` from one snapshot.
 
+mod logout_requests;
 mod logouts;
+mod metadata_source;
 mod sessions;
 mod settings;
 mod sign_ins;

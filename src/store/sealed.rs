@@ -43,6 +43,11 @@ impl SealedStore {
         keyed_hash(self.kek.index_key(), &[b"name_id", idp.as_bytes(), &name])
     }
 
+    /// The same person by whatever qualifiers: finds what a LogoutRequest may mean.
+    pub(super) fn principal_hash(&self, idp: &str, name: &str) -> [u8; 32] {
+        keyed_hash(self.kek.index_key(), &[b"principal", idp.as_bytes(), name.as_bytes()])
+    }
+
     /// Seals JSON for one column of one row; it opens only there.
     pub(super) fn seal(&self, place: &str, value: &impl serde::Serialize) -> Vec<u8> {
         let plain = zeroize::Zeroizing::new(
@@ -74,6 +79,10 @@ pub(super) mod place {
 
     pub(in crate::store) fn leg(id: impl Display) -> String {
         format!("leg.sealed/{id}")
+    }
+
+    pub(in crate::store) fn ended_principal(idp: &str, request_id: &str) -> String {
+        format!("ended_principal.sealed/{idp}/{request_id}")
     }
 
     pub(in crate::store) fn held_sign_in(handle: TokenHash) -> String {

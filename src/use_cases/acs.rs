@@ -7,18 +7,15 @@ use crate::audit::{AuditEvent, AuditKind};
 use crate::change::{Change, PendingAuthnRequest, VerifiedSignIn, Wanted};
 use crate::clock::Timestamp;
 use crate::connection::Connection;
-use crate::id::{BrowserSessionId, IdpSessionId};
-use crate::logout::plan::IdpLegs;
-use crate::logout::{Logout, Reason};
-use crate::oidc::{ErrorCode, LogoutScope, OAuthError, Subject, SubjectSource};
+use crate::oidc::{ErrorCode, OAuthError, Subject, SubjectSource};
 use crate::saml::binding::post;
 use crate::saml::{Decryption, Expected, Login, Received, Rejection, Status, status};
-use crate::secret::{Token, TokenHash};
-use crate::session::{BrowserSession, SignedIn};
-use crate::store::{CommitError, SessionKey};
-use crate::use_cases::sign_out::SignOut;
+use crate::secret::Token;
+use crate::session::SignedIn;
+use crate::store::CommitError;
+use crate::use_cases::sign_in::Waiting;
 use crate::use_cases::{
-    Browser, CookieChange, Failure, REQUEST_LIFETIME, Reply, TRIES, UseCases, transaction_name,
+    Browser, CookieChange, Failure, Keys, REQUEST_LIFETIME, Reply, UseCases, transaction_name,
 };
 use crate::xml::decrypt::Cbc;
 use crate::{paths, xml};
@@ -50,8 +47,10 @@ impl UseCases {
         let limits = &xml::Limits::MESSAGE;
         let bytes =
             post::decode(posted.saml_response, limits.bytes).map_err(|error| refused(&error))?;
+        let turn = self.xml_turn(bytes.len()).await?;
         let document = xml::parse(&bytes, limits).map_err(|error| refused(&error))?;
         let received = Received::read(&document).map_err(|error| refused(&error))?;
+        drop(turn);
 
         // (2) Which request does it answer? There is no sign-in without one.
         let unknown = || Failure::browser("unknown_request", "no sign-in waits for this Response");
@@ -67,10 +66,13 @@ impl UseCases {
         // (3) Who wrote it, and is it meant for us, for this request, now?
         let connection = self.asked_idp(&pending, now).await?;
         let expected = self.expected(&pending, &connection);
-        let decryption = self.decryption(&connection);
+        let keys = self.keys();
+        let decryption = self.decryption(&keys, &connection);
+        let turn = self.xml_turn(bytes.len()).await?;
         let login = received.verify(&connection.metadata.signing_keys, &decryption, |signed| {
             signed.accept(&expected, now)
         });
+        drop(turn);
         let login = match login {
             Ok(login) => login,
             Err(rejection) => {
@@ -84,7 +86,8 @@ impl UseCases {
         //     written before: an old session must be continued or ended, never forgotten.
         let all_cookies = browser.session.is_some() || !self.settings().issuer.is_secure();
         if all_cookies && browser.holds(&pending.id, &pending.browser) {
-            return self.complete(pending, verified, session, browser, None, now).await;
+            let waiting = Waiting { pending, connection, held: None };
+            return self.complete(waiting, verified, session, browser, now).await;
         }
         let handle = self.rng().handle();
         let hold = Change::HoldSignIn {
@@ -115,8 +118,9 @@ impl UseCases {
             ));
         }
         // It may have been disabled since the Response was verified.
-        self.asked_idp(&pending, read.now).await?;
-        self.complete(pending, held, session, browser, Some(handle), read.now).await
+        let connection = self.asked_idp(&pending, read.now).await?;
+        let waiting = Waiting { pending, connection, held: Some(handle.hash()) };
+        self.complete(waiting, held, session, browser, read.now).await
     }
 
     /// The IdP that was asked, if it may still answer.
@@ -133,10 +137,10 @@ impl UseCases {
         })
     }
 
-    fn decryption(&self, connection: &Connection) -> Decryption<'_> {
+    fn decryption<'k>(&self, keys: &'k Keys, connection: &Connection) -> Decryption<'k> {
         let settings = &connection.settings;
         Decryption {
-            keys: self.keys().decryption.all(),
+            keys: keys.decryption.all(),
             cbc: if settings.allow_cbc { Cbc::Accepted } else { Cbc::Refused },
             required: settings.require_encryption.unwrap_or(self.settings().require_encryption),
         }
@@ -217,148 +221,6 @@ impl UseCases {
         Ok(Subject::derive(&self.keys().subject, entity_id, source, value))
     }
 
-    /// One transaction: the request and the assertion are used up, the session holds the sign-in,
-    /// the app has joined, and its code exists.
-    async fn complete(
-        &self,
-        pending: PendingAuthnRequest,
-        verified: VerifiedSignIn,
-        mut session: Option<BrowserSession>,
-        browser: &Browser,
-        held: Option<&Token>,
-        mut now: Timestamp,
-    ) -> Result<Reply, Failure> {
-        let request = &pending.wanted.request;
-        if !self.hint_allows(request, &verified.subject) {
-            let error = OAuthError::new(
-                ErrorCode::LoginRequired,
-                "another person signed in than the id_token_hint names",
-            );
-            let take = Change::TakeAuthnRequest { id: pending.id.clone() };
-            self.store().commit(now, vec![take]).await.map_err(used)?;
-            return Ok(Reply::redirect(request.reply.error(&self.settings().issuer, &error)));
-        }
-        let cookie = self.rng().token();
-        for _ in 0..TRIES {
-            let signed_in = self.plan_sign_in(&pending, &verified, session, &cookie, now).await?;
-            let mut changes = signed_in.changes;
-            changes.extend(held.map(|handle| Change::TakeHeldSignIn { handle: handle.hash() }));
-            let committed = match self.store().commit(now, changes).await {
-                // The connection was lost during COMMIT: our cookie tells what happened.
-                Err(CommitError::Unknown) if self.has_session(cookie.hash()).await? => Ok(()),
-                other => other,
-            };
-            match committed {
-                Ok(()) => {
-                    if let Some(logout) = &signed_in.replaced {
-                        self.tell_apps(logout);
-                    }
-                    let url = pending
-                        .wanted
-                        .request
-                        .reply
-                        .success(&self.settings().issuer, &signed_in.code);
-                    let name = transaction_name(&pending.id);
-                    return Ok(Reply::redirect(url)
-                        .with(CookieChange::SetSession(cookie))
-                        .with(CookieChange::ClearTransaction { name }));
-                }
-                Err(CommitError::Conflict {
-                    what: "AdvanceBrowserSession" | "EndBrowserSession",
-                }) => {
-                    let read =
-                        self.store().authn_request(&pending.id, browser.session_hash()).await?;
-                    (now, session) = (read.now, read.found.1);
-                }
-                Err(other) => return Err(used(other)),
-            }
-        }
-        Err(Failure::Contended)
-    }
-
-    async fn has_session(&self, cookie: TokenHash) -> Result<bool, Failure> {
-        Ok(self.store().browser_session(SessionKey::Cookie(cookie)).await?.found.is_some())
-    }
-
-    async fn plan_sign_in(
-        &self,
-        pending: &PendingAuthnRequest,
-        verified: &VerifiedSignIn,
-        session: Option<BrowserSession>,
-        cookie: &Token,
-        now: Timestamp,
-    ) -> Result<PlannedSignIn, Failure> {
-        let lifetime = self.settings().session;
-        let mut changes = Vec::new();
-        let mut replaced = None;
-        let continued = match session {
-            Some(session) if session.subject == verified.subject => Some(session),
-            Some(other) => {
-                let wanted = SignOut {
-                    reason: Reason::SwitchedUser,
-                    scope: LogoutScope::AllAppsAndIdp,
-                    idps: IdpLegs::Skip,
-                    initiator: None,
-                    target: None,
-                };
-                let begun = self.plan_sign_out(&other, wanted, self.rng().handle(), now).await?;
-                changes.extend(begun.changes);
-                replaced = Some(begun.logout);
-                None
-            }
-            None => None,
-        };
-        let began = continued.is_none();
-        let mut session = continued.unwrap_or_else(|| {
-            BrowserSession::begin(
-                BrowserSessionId::new(now, self.rng()),
-                self.rng().handle().expose().to_owned(),
-                verified.subject.clone(),
-                lifetime,
-                now,
-            )
-        });
-        let version = session.version;
-        session.touch(lifetime, now);
-        let id = IdpSessionId::new(now, self.rng());
-        let sign_in = session.add_sign_in(id, verified.idp.clone(), verified.facts.clone());
-        changes.push(match began {
-            true => Change::BeginBrowserSession {
-                session: Box::new(session.clone()),
-                cookie: cookie.hash(),
-            },
-            false => Change::AdvanceBrowserSession {
-                id: session.id,
-                version,
-                idle_until: session.idle_until,
-                expires_at: session.expires_at,
-                cookie: Some(cookie.hash()),
-            },
-        });
-        changes.push(Change::TakeAuthnRequest { id: pending.id.clone() });
-        changes.push(Change::RememberAssertion {
-            idp: verified.idp.clone(),
-            assertion_id: verified.assertion_id.clone(),
-            until: verified.remember_until,
-        });
-        changes.push(Change::SaveIdpSession {
-            browser_session: session.id,
-            session: Box::new(sign_in.clone()),
-        });
-        let request = &pending.wanted.request;
-        let (code, grant) = self.grant(&mut session, request, sign_in.id, now);
-        changes.extend(grant);
-        let mut record = AuditEvent::new(AuditKind::SignInCompleted)
-            .session(session.id)
-            .client(&request.client_id)
-            .idp(&verified.idp);
-        if verified.facts.session_indexes.is_empty() {
-            record = record.detail("the IdP gave no SessionIndex: logout goes by NameID alone");
-        }
-        changes.push(Change::Record(record));
-        Ok(PlannedSignIn { changes, code, replaced })
-    }
-
     /// The Response signs nobody in. What the IdP reports goes back to the client in OAuth's words;
     /// what is not acceptable is between us and the IdP.
     async fn not_signed_in(
@@ -400,15 +262,8 @@ impl UseCases {
     }
 }
 
-struct PlannedSignIn {
-    changes: Vec<Change>,
-    code: Token,
-    /// The session of another person in the same browser, which ends.
-    replaced: Option<Logout>,
-}
-
 /// A request and an assertion are good for one sign-in.
-fn used(error: CommitError) -> Failure {
+pub(super) fn used(error: CommitError) -> Failure {
     match error {
         CommitError::Conflict { what } => {
             let detail = format!("the Response has been used already ({what})");

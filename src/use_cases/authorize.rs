@@ -15,16 +15,15 @@ use crate::oidc::{
     AuthorizeRequest, Client, CodeBinding, ErrorCode, IdTokenHint, OAuthError, Params, Prompt,
     Subject,
 };
-use crate::saml::binding::redirect;
-use crate::saml::{AuthnRequest, MessageKind, NameIdPolicy, PostForm};
+use crate::saml::{AuthnRequest, NameIdPolicy};
 use crate::secret::Token;
 use crate::session::{BrowserSession, IdpSession};
 use crate::store::{CommitError, SessionKey};
+use crate::use_cases::idp_request::{IdpRequest, is_too_long, post_location};
 use crate::use_cases::{
-    Browser, Choice, CookieChange, Failure, Next, Page, REQUEST_LIFETIME, Reply, TRIES, UseCases,
+    Browser, Choice, CookieChange, Failure, Page, REQUEST_LIFETIME, Reply, TRIES, UseCases,
     registry, transaction_name,
 };
-use crate::xml;
 
 impl UseCases {
     /// # Errors
@@ -113,7 +112,8 @@ impl UseCases {
     /// Core 3.1.2.2: tokens never go to another person than the one that the hint names.
     pub(super) fn hint_allows(&self, request: &AuthorizeRequest, subject: &Subject) -> bool {
         let Some(token) = &request.id_token_hint else { return true };
-        let find = |kid: &str| self.keys().oidc.verifying(kid);
+        let keys = self.keys();
+        let find = |kid: &str| keys.oidc.verifying(kid);
         IdTokenHint::parse(token, find, &self.settings().issuer)
             .is_ok_and(|hint| hint.sub == *subject)
     }
@@ -299,20 +299,29 @@ impl UseCases {
             endpoint.ok_or_else(|| unusable("its metadata has no login URL for a browser"))?;
         let (id, relay_state) = (self.rng().saml_id(), self.rng().handle());
         let browser = self.rng().handle();
-        let xml = AuthnRequest {
-            id: id.clone(),
-            issue_instant: now,
-            destination: location.clone(),
-            issuer: self.settings().saml_entity_id.clone(),
-            acs_url: self.settings().acs_url(),
-            force_authn: wanted.force_authn,
-            is_passive: false,
-            name_id_policy: Some(NameIdPolicy { format: None }),
-            requested_authn_context: wanted.request.acr_values.clone(),
+        let write = |destination: &str| {
+            AuthnRequest {
+                id: id.clone(),
+                issue_instant: now,
+                destination: destination.to_owned(),
+                issuer: self.settings().saml_entity_id.clone(),
+                acs_url: self.settings().acs_url(),
+                force_authn: wanted.force_authn,
+                is_passive: false,
+                name_id_policy: Some(NameIdPolicy { format: None }),
+                requested_authn_context: wanted.request.acr_values.clone(),
+            }
+            .to_xml()
+        };
+        let sign = connection.settings.sign_requests.unwrap_or(true)
+            || connection.metadata.want_authn_requests_signed;
+        let request = IdpRequest { relay_state: relay_state.expose(), sign, write: &write };
+        let mut next = self.send_by(binding, &location, &request)?;
+        if is_too_long(&next)
+            && let Some(location) = post_location(offered)
+        {
+            next = self.send_by(BrowserBinding::Post, &location, &request)?;
         }
-        .to_xml()
-        .map_err(|error| unusable(&error.to_string()))?;
-        let next = self.signed_for(connection, binding, &xml, &relay_state, &location)?;
         let pending = PendingAuthnRequest {
             id: id.clone(),
             relay_state: relay_state.hash(),
@@ -325,38 +334,6 @@ impl UseCases {
         self.store().commit(now, vec![add]).await.map_err(Failure::commit)?;
         let cookie = CookieChange::SetTransaction { name: transaction_name(&id), value: browser };
         Ok(Reply::of(next).with(cookie))
-    }
-
-    fn signed_for(
-        &self,
-        connection: &Connection,
-        binding: BrowserBinding,
-        xml: &str,
-        relay_state: &Token,
-        location: &str,
-    ) -> Result<Next, Failure> {
-        let broken = |error: &dyn std::fmt::Display| Failure::Internal(error.to_string());
-        let key = &self.keys().saml;
-        let sign = connection.settings.sign_requests.unwrap_or(true)
-            || connection.metadata.want_authn_requests_signed;
-        let relay_state = Some(relay_state.expose());
-        match binding {
-            BrowserBinding::Redirect => {
-                let key = sign.then_some(&key.signing);
-                redirect::encode(MessageKind::Request, xml, relay_state, location, key)
-                    .map(Next::Redirect)
-                    .map_err(|error| broken(&error))
-            }
-            BrowserBinding::Post => {
-                let signed = match sign {
-                    true => xml::sign::sign_enveloped(xml, &key.signing, Some(&key.certificate))
-                        .map_err(|error| broken(&error))?,
-                    false => xml.to_owned(),
-                };
-                let form = PostForm::new(MessageKind::Request, &signed, relay_state, location);
-                Ok(Next::Post(form))
-            }
-        }
     }
 }
 

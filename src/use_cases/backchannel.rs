@@ -122,7 +122,8 @@ impl UseCases {
         app: &Client,
         now: Timestamp,
     ) -> Result<String, String> {
-        let key = self.keys().oidc.signing(app.id_token_alg);
+        let keys = self.keys();
+        let key = keys.oidc.signing(app.id_token_alg);
         let key = key.ok_or_else(|| format!("no key for {}", app.id_token_alg.as_str()))?;
         let claims = LogoutTokenClaims {
             iss: &self.settings().issuer,

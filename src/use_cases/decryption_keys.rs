@@ -3,38 +3,38 @@
 
 use super::Failure;
 use crate::change::StoredSigningKey;
+use crate::keys::Stage;
 use crate::xml::decrypt::DecryptionKey;
 
-/// In the store, the first key bears this name, not that of its public half: of two nodes that start
-/// at once only one makes it, and both decrypt with it.
-pub(super) const FIRST: &str = "saml-encryption-1";
-
-/// Parsed once, the newest first.
-#[derive(Default)]
+/// Parsed once.
 pub struct DecryptionKeys {
     keys: Vec<DecryptionKey>,
     published: Vec<Vec<u8>>,
 }
 
 impl DecryptionKeys {
-    /// All keys. A retired one decrypts, because an IdP keeps our metadata for a while.
+    /// Those that decrypt: a key that has been replaced still does for a while, because an IdP keeps
+    /// our metadata.
     pub fn all(&self) -> &[DecryptionKey] {
         &self.keys
     }
 
     /// The certificates in DER of those that IdPs are told to encrypt to.
-    pub fn certificates(&self) -> &[Vec<u8>] {
+    pub fn published(&self) -> &[Vec<u8>] {
         &self.published
     }
 
-    /// To be called for the newest key first.
-    pub(super) fn add(&mut self, found: StoredSigningKey, retired: bool) -> Result<(), Failure> {
-        let key = DecryptionKey::from_pkcs8_der(&found.private)
-            .map_err(|error| Failure::Internal(format!("key {}: {error}", found.id)))?;
-        self.keys.push(key);
-        if !retired {
-            self.published.extend(found.certificate);
+    pub(super) fn new(found: Vec<(StoredSigningKey, Stage)>) -> Result<Self, Failure> {
+        let (mut keys, mut published) = (Vec::new(), Vec::new());
+        for (key, stage) in found.into_iter().filter(|(_, stage)| *stage != Stage::Retired) {
+            let parsed = DecryptionKey::from_pkcs8_der(&key.private)
+                .map_err(|error| Failure::Internal(format!("key {}: {error}", key.id)))?;
+            keys.push(parsed);
+            // Nobody begins to encrypt to a key that is on its way out.
+            if stage != Stage::Previous {
+                published.extend(key.certificate);
+            }
         }
-        Ok(())
+        Ok(Self { keys, published })
     }
 }

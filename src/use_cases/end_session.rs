@@ -81,7 +81,8 @@ impl UseCases {
     }
 
     fn hint(&self, token: &str) -> Option<IdTokenHint> {
-        let find = |kid: &str| self.keys().oidc.verifying(kid);
+        let keys = self.keys();
+        let find = |kid: &str| keys.oidc.verifying(kid);
         match IdTokenHint::parse(token, find, &self.settings().issuer) {
             Ok(hint) => Some(hint),
             Err(error) => {

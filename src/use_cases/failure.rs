@@ -25,6 +25,9 @@ pub enum Failure {
     /// Five times somebody else changed the same session first.
     #[error("too many changes of the same session at once")]
     Contended,
+    /// More large messages than are read at once, and more of them waiting than is sensible.
+    #[error("too many large messages at once")]
+    Overloaded,
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A fault of ours.
@@ -42,6 +45,7 @@ impl Failure {
             Self::Connection { .. } => "connection_unusable",
             Self::NotFound { .. } => "not_found",
             Self::Contended => "contended",
+            Self::Overloaded => "overloaded",
             Self::Store(error) => error.code(),
             Self::Internal(_) => "internal_error",
         }
@@ -60,6 +64,7 @@ impl Failure {
             Self::Admin { .. } => "Correct the value and send it again.",
             Self::NotFound { .. } => "List what exists, and check the spelling.",
             Self::Contended => "Trying again will do.",
+            Self::Overloaded => "Look who sends messages of more than 32 KiB; trying again may do.",
             Self::Store(error) => error.hint(),
             Self::Internal(_) => "This is a fault of the program. Please report it.",
         }

@@ -1,15 +1,15 @@
-use serde::Serialize;
+use url::Url;
 
+use super::idp_difference::Difference;
+use super::idp_refresh::next_look;
 use crate::audit::{AuditEvent, AuditKind};
-use crate::change::{Change, Source};
+use crate::change::{Change, MetadataSource, Source};
 use crate::clock::Timestamp;
-use crate::connection::{Connection, EmailDomain, Fallback, IdpSettings};
+use crate::connection::{Connection, EmailDomain, IdpSettings};
 use crate::id::IdpId;
-use crate::logout::ladder::browser_endpoint;
-use crate::saml::{Binding, KeyInfo, Product};
-use crate::store::CommitError;
-use crate::use_cases::{Failure, UseCases, registry};
-use crate::xml;
+use crate::outbound::Validators;
+use crate::store::{CommitError, FoundIdp};
+use crate::use_cases::{Failure, IdpReport, UseCases, registry};
 
 /// IdP metadata with the settings that shall go with it.
 #[derive(Clone, Debug)]
@@ -21,87 +21,139 @@ pub struct SaveIdp {
     pub source: Source,
 }
 
-/// What we understood of an IdP, and what logout will do there.
-#[derive(Clone, Debug, Serialize)]
-pub struct IdpReport {
-    pub id: IdpId,
-    pub entity_id: String,
-    pub display_name: Option<String>,
-    pub product: Option<String>,
-    pub disabled: bool,
-    pub source: String,
-    pub sign_in: Vec<String>,
-    pub single_logout: Vec<String>,
-    pub keys: Vec<String>,
-    pub valid_until: Option<String>,
-    pub settings: IdpSettings,
-    /// What happens at the IdP when somebody signs out.
-    pub logout: String,
-    /// What an administrator should know or change.
-    pub advice: Vec<String>,
+/// How a document came here, and so what it may change.
+pub(super) enum Brought {
+    /// Somebody who administers this installation gave it.
+    Upload,
+    /// As above, by naming a URL.
+    Url(MetadataSource),
+    /// Nobody looked at it: it was at the URL when its time had come.
+    Refresh(MetadataSource),
 }
 
 impl UseCases {
     /// Saves an IdP connection: a new one, or new metadata for one that exists.
     ///
     /// # Errors
-    /// [`Failure::Admin`]: the metadata is not understood whole, with element, line and reason; or
-    /// another connection has the same entity ID or e-mail domain.
+    /// [`Failure::Admin`]: the metadata is not understood whole, with element, line and reason;
+    /// another connection has the same entity ID or e-mail domain; or it is another entity than
+    /// the one that is connected, and `entity_id` does not name it.
     pub async fn save_idp(&self, wanted: SaveIdp) -> Result<IdpReport, Failure> {
+        self.write_idp(wanted, Brought::Upload).await.map(|(report, _)| report)
+    }
+
+    /// Saves an IdP connection by the URL of its metadata, where new metadata will be looked for.
+    ///
+    /// # Errors
+    /// As [`UseCases::save_idp`], and when nothing usable is at the URL or the egress guard does not
+    /// allow the address.
+    pub async fn connect_idp(
+        &self,
+        id: IdpId,
+        settings: IdpSettings,
+        url: &Url,
+    ) -> Result<IdpReport, Failure> {
+        let fetched = self.fetch_metadata(url, &Validators::default()).await?;
+        let now = self.now().await?;
+        let source = MetadataSource {
+            url: url.as_str().to_owned(),
+            etag: fetched.validators.etag,
+            last_modified: fetched.validators.last_modified,
+            checked_at: now,
+            next_at: now,
+            failure: None,
+        };
+        let metadata = fetched.body;
+        let wanted = SaveIdp { id, settings, metadata, source: Source::Admin };
+        self.write_idp(wanted, Brought::Url(source)).await.map(|(report, _)| report)
+    }
+
+    /// Writes a connection, and says what is different from the one that was there.
+    pub(super) async fn write_idp(
+        &self,
+        wanted: SaveIdp,
+        brought: Brought,
+    ) -> Result<(IdpReport, Difference), Failure> {
         let SaveIdp { id, settings, metadata, source } = wanted;
-        let wrong = |code, detail: String| Failure::Admin { code, detail };
         let now = self.now().await?;
         let connection = Connection::parse(id.clone(), settings.clone(), &metadata, now)
             .map_err(|error| wrong(error.code(), error.to_string()))?;
         let metadata = String::from_utf8(metadata)
-            .map_err(|_| wrong("metadata_not_utf8", "the metadata is not UTF-8".into()))?;
+            .map_err(|_| wrong("metadata_not_utf8", "the metadata is not UTF-8"))?;
         let text = serde_json::to_string(&settings)
             .map_err(|error| Failure::Internal(error.to_string()))?;
-        let unchanged = self.store().idp(&id).await?.is_some_and(|found| {
+        let found = self.store().idp(&id).await?;
+        let difference = Difference::between(found.as_ref(), &connection);
+        let is_refresh = matches!(brought, Brought::Refresh(_));
+        difference.check(&connection, is_refresh)?;
+
+        let unchanged = found.as_ref().is_some_and(|found| {
             found.settings == text
                 && found.metadata == metadata
                 && found.source == source.as_str()
                 && !found.disabled
         });
+        let mut changes = Vec::new();
         if !unchanged {
-            let changes = vec![
-                Change::SaveIdp {
-                    id: id.clone(),
-                    entity_id: connection.metadata.entity_id.as_str().to_owned(),
-                    settings: text,
-                    metadata,
-                    domains: settings.domains.iter().map(EmailDomain::to_string).collect(),
-                    source,
-                },
-                Change::Record(AuditEvent::new(AuditKind::IdpSaved).idp(&id)),
-            ];
-            match self.store().commit(now, changes).await {
-                Ok(()) => {}
-                Err(CommitError::Conflict { what: "SaveIdpDomain" }) => {
-                    return Err(wrong("domain_taken", "another IdP has this e-mail domain".into()));
-                }
-                Err(CommitError::Conflict { .. }) => {
-                    let entity_id = &connection.metadata.entity_id;
-                    let detail = format!("another connection has the entity ID {entity_id}");
-                    return Err(wrong("entity_id_taken", detail));
-                }
-                Err(other) => return Err(Failure::commit(other)),
-            }
+            let kind = if is_refresh { AuditKind::IdpRefreshed } else { AuditKind::IdpSaved };
+            changes.push(Change::SaveIdp {
+                id: id.clone(),
+                entity_id: connection.metadata.entity_id.as_str().to_owned(),
+                settings: text,
+                metadata,
+                domains: settings.domains.iter().map(EmailDomain::to_string).collect(),
+                source,
+            });
+            let event = AuditEvent::new(kind).idp(&id).detail(difference.to_string());
+            changes.push(Change::Record(event));
         }
-        Ok(report(&connection, false, source.as_str()))
+        let origin = match brought {
+            Brought::Upload => None,
+            Brought::Url(origin) | Brought::Refresh(origin) => {
+                Some(MetadataSource { next_at: next_look(&connection.metadata, now), ..origin })
+            }
+        };
+        match &origin {
+            Some(origin) => {
+                let (idp, source) = (id.clone(), Box::new(origin.clone()));
+                changes.push(match is_refresh {
+                    true => Change::NoteRefresh { idp, source },
+                    false => Change::SaveMetadataSource { idp, source },
+                });
+            }
+            None if self.store().metadata_source(&id).await?.is_some() => {
+                changes.push(Change::ForgetMetadataSource { idp: id.clone() });
+            }
+            None => {}
+        }
+        if !changes.is_empty() {
+            self.commit_idp(&connection, now, changes).await?;
+        }
+        if found.is_some() && difference.is_notable() {
+            tracing::warn!(idp.id = %id, "its metadata has changed: {difference}");
+        }
+        Ok((IdpReport::of(&connection, false, source.as_str(), origin.as_ref()), difference))
     }
 
-    /// The metadata document at a URL, through the egress guard.
-    ///
-    /// # Errors
-    /// [`Failure::Admin`]: nothing usable is there, or the guard does not allow the address.
-    pub async fn fetch_metadata(&self, url: &url::Url) -> Result<Vec<u8>, Failure> {
-        let wrong = |detail: String| Failure::Admin { code: "metadata_unreachable", detail };
-        let fetched = self.0.outbound.get(url, xml::Limits::METADATA.bytes).await;
-        let fetched = fetched.map_err(|error| wrong(format!("{url}: {error}")))?;
-        match fetched.status {
-            200 => Ok(fetched.body.to_vec()),
-            status => Err(wrong(format!("{url} answered {status}"))),
+    async fn commit_idp(
+        &self,
+        connection: &Connection,
+        now: Timestamp,
+        changes: Vec<Change>,
+    ) -> Result<(), Failure> {
+        match self.store().commit(now, changes).await {
+            Ok(()) => Ok(()),
+            Err(CommitError::Conflict { what: "SaveIdpDomain" }) => {
+                Err(wrong("domain_taken", "another IdP has this e-mail domain"))
+            }
+            // Somebody gave it other metadata while this was fetched, and that counts.
+            Err(CommitError::Conflict { what: "NoteRefresh" }) => Err(Failure::Contended),
+            Err(CommitError::Conflict { .. }) => {
+                let entity_id = &connection.metadata.entity_id;
+                let detail = format!("another connection has the entity ID {entity_id}");
+                Err(wrong("entity_id_taken", detail))
+            }
+            Err(other) => Err(Failure::commit(other)),
         }
     }
 
@@ -109,9 +161,7 @@ impl UseCases {
     /// certificate must not change who people are.
     pub async fn idp_settings(&self, id: &IdpId) -> Result<Option<IdpSettings>, Failure> {
         let Some(found) = self.store().idp(id).await? else { return Ok(None) };
-        serde_json::from_str(&found.settings)
-            .map(Some)
-            .map_err(|error| Failure::Internal(format!("settings of IdP {id}: {error}")))
+        settings_of(&found).map(Some)
     }
 
     /// Id, source and whether it is disabled, of every connection.
@@ -133,8 +183,15 @@ impl UseCases {
     /// Every connection; one whose metadata cannot be used any more is `Err` with the reason.
     pub async fn idps(&self) -> Result<Vec<(IdpId, Result<IdpReport, String>)>, Failure> {
         let now = self.now().await?;
-        let found = self.store().idps().await?;
-        Ok(found.into_iter().map(|idp| (idp.id.clone(), reported(idp, now))).collect())
+        let (found, sources) = (self.store().idps().await?, self.store().metadata_sources().await?);
+        let source_of =
+            |id: &IdpId| sources.iter().find(|(known, _)| known == id).map(|(_, source)| source);
+        let rows = found.into_iter().map(|idp| {
+            let id = idp.id.clone();
+            let source = source_of(&id);
+            (id, reported(idp, source, now))
+        });
+        Ok(rows.collect())
     }
 
     /// # Errors
@@ -143,110 +200,26 @@ impl UseCases {
         let now = self.now().await?;
         let found = self.store().idp(id).await?;
         let found = found.ok_or_else(|| Failure::NotFound { what: format!("IdP {id}") })?;
-        reported(found, now).map_err(|detail| Failure::Connection { idp: id.clone(), detail })
+        let source = self.store().metadata_source(id).await?;
+        reported(found, source.as_ref(), now)
+            .map_err(|detail| Failure::Connection { idp: id.clone(), detail })
     }
 }
 
-impl IdpReport {
-    /// What is understood of a document that has not been saved.
-    ///
-    /// # Errors
-    /// Element, line and reason.
-    pub fn of_document(
-        id: IdpId,
-        settings: IdpSettings,
-        metadata: &[u8],
-        now: Timestamp,
-    ) -> Result<Self, String> {
-        let connection = Connection::parse(id, settings, metadata, now);
-        Ok(report(&connection.map_err(|error| error.to_string())?, false, "not saved"))
-    }
+pub(super) fn settings_of(found: &FoundIdp) -> Result<IdpSettings, Failure> {
+    serde_json::from_str(&found.settings)
+        .map_err(|error| Failure::Internal(format!("settings of IdP {}: {error}", found.id)))
 }
 
-fn reported(found: crate::store::FoundIdp, now: Timestamp) -> Result<IdpReport, String> {
+fn reported(
+    found: FoundIdp,
+    origin: Option<&MetadataSource>,
+    now: Timestamp,
+) -> Result<IdpReport, String> {
     let (disabled, source) = (found.disabled, found.source.clone());
-    Ok(report(&registry::parse(found, now)?, disabled, &source))
+    Ok(IdpReport::of(&registry::parse(found, now)?, disabled, &source, origin))
 }
 
-fn report(connection: &Connection, disabled: bool, source: &str) -> IdpReport {
-    let metadata = &connection.metadata;
-    let endpoint = |endpoint: &crate::saml::Endpoint| {
-        let returns = endpoint.response_location.as_ref();
-        let returns = returns.map(|url| format!(" (responses to {url})")).unwrap_or_default();
-        format!("{:?} {}{returns}", endpoint.binding, endpoint.location)
-    };
-    IdpReport {
-        id: connection.id.clone(),
-        entity_id: metadata.entity_id.as_str().to_owned(),
-        display_name: metadata.display_name.clone(),
-        product: metadata.product().map(|product| format!("{product:?}")),
-        disabled,
-        source: source.to_owned(),
-        sign_in: metadata.single_sign_on.iter().map(endpoint).collect(),
-        single_logout: metadata.single_logout.iter().map(endpoint).collect(),
-        keys: metadata.key_info.iter().map(key).collect(),
-        valid_until: metadata.valid_until.map(|end| end.to_string()),
-        settings: connection.settings.clone(),
-        logout: logout_sentence(connection),
-        advice: advice(connection),
-    }
-}
-
-fn key(info: &KeyInfo) -> String {
-    let certificate = match &info.certificate {
-        Some(found) => format!(", certificate {:?} until {}", found.subject, found.not_after),
-        None => ", no certificate".to_owned(),
-    };
-    format!("{:?} {} bits {}{certificate}", info.kind, info.bits, info.thumbprint)
-}
-
-/// What logout will do at this IdP.
-fn logout_sentence(connection: &Connection) -> String {
-    let settings = &connection.settings;
-    let offered = browser_endpoint(&connection.metadata.single_logout, settings.slo_binding);
-    match (offered, &settings.fallback) {
-        (Some((binding, location)), _) => {
-            format!("A signed LogoutRequest goes by {binding:?} to {location}.")
-        }
-        (None, Fallback::LoginUrl) => {
-            let login = browser_endpoint(&connection.metadata.single_sign_on, settings.sso_binding);
-            match login {
-                Some((_, location)) => format!(
-                    "There is no logout URL: the LogoutRequest goes to the login URL {location}, \
-                     and without an answer the outcome is `unconfirmed`."
-                ),
-                None => "There is no URL to send a browser to: only our side ends.".to_owned(),
-            }
-        }
-        (None, Fallback::Url(url)) => {
-            format!("There is no logout URL: the browser is sent to {url}; nothing confirms it.")
-        }
-        (None, Fallback::Local) => {
-            "There is no logout URL: only our side ends, and the end page says so.".to_owned()
-        }
-    }
-}
-
-fn advice(connection: &Connection) -> Vec<String> {
-    let metadata = &connection.metadata;
-    let mut advice: Vec<String> = metadata.warnings.iter().map(ToString::to_string).collect();
-    let browser_slo = metadata
-        .single_logout
-        .iter()
-        .any(|endpoint| matches!(endpoint.binding, Binding::Redirect | Binding::Post));
-    let refuses = matches!(metadata.product(), Some(Product::Google | Product::Entra));
-    if !browser_slo && refuses && connection.settings.fallback == Fallback::LoginUrl {
-        advice.push(
-            "This product answers a LogoutRequest at its login URL with an error page. \
-             `--fallback local` ends our side and says so."
-                .to_owned(),
-        );
-    } else if !browser_slo {
-        advice.push(
-            "Ask the IdP's administrator whether single logout can be switched on, and load the \
-             metadata again."
-                .to_owned(),
-        );
-    }
-    advice
+pub(super) fn wrong(code: &'static str, detail: impl Into<String>) -> Failure {
+    Failure::Admin { code, detail: detail.into() }
 }

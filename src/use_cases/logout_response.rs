@@ -6,23 +6,14 @@ use crate::clock::Timestamp;
 use crate::connection::{Connection, UnsignedLogoutResponse};
 use crate::id::LegId;
 use crate::logout::{Answer, Event, Leg, LegOutcome, Logout, Party};
-use crate::saml::binding::post;
-use crate::saml::message::verify_enveloped;
-use crate::saml::{
-    BindingError, ExpectedAnswer, LogoutResponse, Proof, RedirectMessage, Status, StatusCode,
-};
+use crate::saml::{ExpectedAnswer, LogoutResponse, Proof, RedirectMessage, Status, StatusCode};
 use crate::secret::Token;
 use crate::store::{CommitError, FoundLogout, LogoutKey};
+use crate::use_cases::saml_message::{Arrived, say};
 use crate::use_cases::{
     Browser, CookieChange, Failure, Page, Reply, TRIES, UseCases, transaction_name,
 };
-use crate::xml;
-
-/// The message as it arrived.
-pub(super) enum Arrived<'m> {
-    Redirect(&'m RedirectMessage<'m>),
-    Post { message: &'m str },
-}
+use crate::xml::Element;
 
 impl UseCases {
     /// `GET /logout?SAMLResponse=…`
@@ -47,7 +38,7 @@ impl UseCases {
         relay_state: Option<&str>,
         browser: &Browser,
     ) -> Result<Reply, Failure> {
-        self.logout_response(&Arrived::Post { message }, relay_state, browser).await
+        self.logout_response(&Arrived::Post(message), relay_state, browser).await
     }
 
     async fn logout_response(
@@ -62,7 +53,7 @@ impl UseCases {
         let relay_state = relay_state.filter(|text| !text.is_empty());
         let key = match relay_state {
             Some(relay_state) => LogoutKey::RelayState(Token::received(relay_state).hash()),
-            None => match read(arrived) {
+            None => match self.peek(arrived, LogoutResponse::parse).await? {
                 Ok(response) => LogoutKey::RequestId(response.in_response_to),
                 Err(reason) => return self.unknown_answer(&reason, browser).await,
             },
@@ -137,7 +128,12 @@ impl UseCases {
             request_id: asked.request_id.clone(),
             destination: self.settings().slo_url(),
         };
-        Ok(judge(arrived, &connection, &expected, by_relay_state))
+        let keys = &connection.metadata.signing_keys;
+        let read = |message: Element<'_>, _: Proof| LogoutResponse::parse(message);
+        let authenticated = self.authenticate(arrived, keys, read).await?;
+        Ok(authenticated.and_then(|(response, proof)| {
+            judge(&response, proof, &connection, &expected, by_relay_state)
+        }))
     }
 
     /// Records an outcome without moving the browser on: it could not prove that the logout is its
@@ -195,30 +191,14 @@ impl UseCases {
     }
 }
 
-/// The verification order of the bindings: signature, then meaning.
+/// What the answer means, once it is known what its signature is worth.
 fn judge(
-    arrived: &Arrived<'_>,
+    response: &LogoutResponse,
+    proof: Proof,
     connection: &Connection,
     expected: &ExpectedAnswer,
     by_relay_state: bool,
 ) -> Result<Answer, String> {
-    let keys = &connection.metadata.signing_keys;
-    let (response, proof) = match arrived {
-        Arrived::Redirect(message) => {
-            let proof = match message.is_signed() {
-                // SAML Bindings 3.4.4.1: over the octets as they arrived, before anything is read.
-                true => message.verify(keys).map(|()| Proof::Signed).map_err(say)?,
-                false => Proof::Unsigned,
-            };
-            (read(arrived)?, proof)
-        }
-        Arrived::Post { message } => {
-            let bytes = post::decode(message, xml::Limits::MESSAGE.bytes).map_err(say)?;
-            let document = xml::parse(&bytes, &xml::Limits::MESSAGE).map_err(say)?;
-            let proof = verify_enveloped(&document, keys).map_err(say)?;
-            (LogoutResponse::parse(document.root()).map_err(say)?, proof)
-        }
-    };
     response.check(expected, &proof).map_err(say)?;
     let accept_unsigned = by_relay_state
         && connection.settings.unsigned_logout_response == UnsignedLogoutResponse::Accept;
@@ -230,18 +210,6 @@ fn judge(
         }
         Proof::Unsigned => Err(format!("{said}, but nobody signed it")),
     }
-}
-
-/// Reads the message, whoever wrote it.
-fn read(arrived: &Arrived<'_>) -> Result<LogoutResponse, String> {
-    let limit = xml::Limits::MESSAGE.bytes;
-    let bytes = match arrived {
-        Arrived::Redirect(message) => message.inflate(limit),
-        Arrived::Post { message } => post::decode(message, limit),
-    };
-    let bytes = bytes.map_err(|error: BindingError| error.to_string())?;
-    let document = xml::parse(&bytes, &xml::Limits::MESSAGE).map_err(say)?;
-    LogoutResponse::parse(document.root()).map_err(say)
 }
 
 /// SAML Core 3.7.3.2.
@@ -271,8 +239,4 @@ fn describe(status: &Status) -> String {
 fn unproven(leg: LegId, reason: &str) -> Event {
     let outcome = LegOutcome::Unconfirmed;
     Event::Answered { leg, answer: Answer { outcome, proven: false, detail: reason.to_owned() } }
-}
-
-fn say(error: impl std::fmt::Display) -> String {
-    error.to_string()
 }

@@ -10,21 +10,31 @@ mod clients;
 mod decryption_keys;
 mod end_session;
 mod failure;
+mod idp_difference;
+mod idp_refresh;
+mod idp_report;
+mod idp_request;
 mod idps;
+mod key_rotation;
 mod keys;
 mod logout_page;
+mod logout_request;
 mod logout_response;
 mod logouts;
 mod next;
 pub mod registry;
+mod saml_message;
 mod settings;
+mod sign_in;
 mod sign_out;
 mod sp_metadata;
 mod token;
 mod userinfo;
 mod v2_logout;
+mod xml_turns;
 
-use std::sync::Arc;
+use std::num::NonZero;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, broadcast};
@@ -39,7 +49,10 @@ pub use clients::{Existing, SavedClient};
 pub use decryption_keys::DecryptionKeys;
 pub use end_session::Arrival;
 pub use failure::Failure;
-pub use idps::{IdpReport, SaveIdp};
+pub use idp_refresh::Refreshed;
+pub use idp_report::{IdpReport, LadderStep, RefreshReport};
+pub use idps::SaveIdp;
+pub use key_rotation::{Begin, KeyReport};
 pub use keys::Keys;
 pub use logout_page::PageAnswer;
 pub use logouts::{LegStory, LogoutStory};
@@ -55,12 +68,13 @@ pub struct UseCases(Arc<Inner>);
 pub struct Inner {
     settings: Settings,
     store: SealedStore,
-    keys: Keys,
+    keys: RwLock<Arc<Keys>>,
     registry: registry::Registry,
     outbound: outbound::Client,
     rng: Rng,
     /// Bounds what the worker has under way.
     deliveries: Arc<Semaphore>,
+    xml_turns: xml_turns::XmlTurns,
     /// Tells browsers that wait for apps which logout has advanced on this node.
     leg_closed: broadcast::Sender<LogoutId>,
 }
@@ -83,24 +97,22 @@ impl UseCases {
         rng: Rng,
     ) -> Self {
         let registry = registry::Registry::new(store.clone());
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
         Self(Arc::new(Inner {
             settings,
             store,
-            keys,
+            keys: RwLock::new(Arc::new(keys)),
             registry,
             outbound,
             rng,
             deliveries: Arc::new(Semaphore::new(DELIVERIES)),
+            xml_turns: xml_turns::XmlTurns::new(threads),
             leg_closed: broadcast::Sender::new(ADVANCES_REMEMBERED),
         }))
     }
 
     pub fn settings(&self) -> &Settings {
         &self.0.settings
-    }
-
-    pub fn keys(&self) -> &Keys {
-        &self.0.keys
     }
 
     pub fn store(&self) -> &SealedStore {

@@ -8,6 +8,7 @@ use crate::connection::{Connection, IdpSettings};
 use crate::id::{ClientId, IdpId};
 use crate::logout::plan::Parties;
 use crate::oidc::{Client, ClientSettings};
+use crate::saml::EntityId;
 use crate::secret::TokenHash;
 use crate::session::BrowserSession;
 use crate::store::{FoundIdp, SealedStore, StoreError};
@@ -53,7 +54,7 @@ impl Registry {
 
     /// Looks which settings count now.
     pub async fn view(&self) -> Result<View<'_>, StoreError> {
-        let version = self.store.settings_version().await?;
+        let version = self.store.settings_version().await?.found;
         self.cached(version, |_| ());
         Ok(View { registry: self, version })
     }
@@ -99,6 +100,27 @@ impl View<'_> {
             Some(end) if end <= now => Err(unusable("the validUntil of its metadata has passed")),
             _ => Ok(known.connection),
         }
+    }
+
+    /// The connection that a message's Issuer names, disabled or not: whoever may not sign people in
+    /// may still sign them out.
+    ///
+    /// # Errors
+    /// [`Failure::Idp`] if no IdP of ours has this entity ID, [`Failure::Connection`] if its metadata
+    /// cannot be used.
+    pub async fn of_entity(
+        &self,
+        entity_id: &EntityId,
+        now: Timestamp,
+    ) -> Result<Arc<Connection>, Failure> {
+        let Some(id) = self.registry.store.idp_of_entity(entity_id.as_str()).await? else {
+            return Err(Failure::Idp {
+                code: "saml.unknown_issuer",
+                idp: entity_id.to_string(),
+                detail: "no connection has this entity ID".into(),
+            });
+        };
+        Ok(self.known(&id, now).await?.connection)
     }
 
     async fn known(&self, id: &IdpId, now: Timestamp) -> Result<Known, Failure> {

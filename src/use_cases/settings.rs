@@ -42,6 +42,11 @@ impl Settings {
         self.issuer.url(paths::SAML_LOGOUT)
     }
 
+    /// Where IdPs send LogoutRequests by SOAP.
+    pub fn slo_soap_url(&self) -> String {
+        self.issuer.url(paths::SAML_LOGOUT_SOAP)
+    }
+
     pub fn logout_page_url(&self, handle: &str) -> String {
         self.issuer.url(&format!("{}/{handle}", paths::LOGOUT_PAGE))
     }

@@ -6,18 +6,18 @@ use crate::audit::{AuditEvent, AuditKind};
 use crate::change::Change;
 use crate::clock::Timestamp;
 use crate::connection::BrowserBinding;
-use crate::id::{ClientId, LegId, LogoutId};
+use crate::id::{ClientId, IdpId, LegId, LogoutId};
 use crate::keys::keyed_hash;
 use crate::logout::plan::{self, IdpLegs};
 use crate::logout::{
     Asked, Event, Logout, LogoutDocument, Next as Step, Party, Reason, Rung, explain,
 };
 use crate::oidc::LogoutScope;
-use crate::saml::binding::redirect;
-use crate::saml::{LogoutReason, LogoutRequest, MessageKind, PostForm};
+use crate::saml::{LogoutReason, LogoutRequest};
 use crate::secret::Token;
 use crate::session::BrowserSession;
 use crate::store::{CommitError, LogoutKey};
+use crate::use_cases::idp_request::{IdpRequest, is_too_long, post_location};
 use crate::use_cases::{
     CookieChange, Failure, Next, Page, REQUEST_LIFETIME, Reply, TRIES, UseCases, transaction_name,
 };
@@ -49,7 +49,7 @@ impl UseCases {
         now: Timestamp,
     ) -> Result<Begun, Failure> {
         let parties = self.view().await?.parties(session, now).await?;
-        let legs = plan::legs(session, wanted.scope, wanted.idps, &parties, now, self.rng());
+        let legs = plan::legs(session, wanted.scope, &wanted.idps, &parties, now, self.rng());
         let mut logout = Logout {
             id: LogoutId::new(now, self.rng()),
             version: 1,
@@ -160,7 +160,7 @@ impl UseCases {
         now: Timestamp,
     ) -> Result<Reply, Failure> {
         match step {
-            Step::AskIdp(leg) => self.ask_idp(&logout, leg, handle, now),
+            Step::AskIdp(leg) => self.ask_idp(&logout, leg, handle, now).await,
             Step::Wait(leg) => Ok(waiting(&logout, leg, handle)),
             Step::Finish => self.finish(logout, now).await,
             Step::Continue | Step::Tell(_) => {
@@ -170,7 +170,7 @@ impl UseCases {
     }
 
     /// The LogoutRequest of one leg, by its binding (SAML Profiles 4.4.4.1).
-    fn ask_idp(
+    async fn ask_idp(
         &self,
         logout: &Logout,
         leg: LegId,
@@ -179,7 +179,7 @@ impl UseCases {
     ) -> Result<Reply, Failure> {
         let broken = |what: &str| Failure::Internal(format!("logout {}: {what}", logout.id));
         let leg = logout.leg(leg).ok_or_else(|| broken("the leg is gone"))?;
-        let Party::Idp { rung, .. } = &leg.party else {
+        let Party::Idp { idp, rung, .. } = &leg.party else {
             return Err(broken("an app is not asked through the browser"));
         };
         let (binding, location) = match rung {
@@ -191,34 +191,28 @@ impl UseCases {
         };
         let asked = leg.asked.as_ref().ok_or_else(|| broken("the leg was not asked"))?;
         let principal = leg.principal.clone().ok_or_else(|| broken("the leg has no principal"))?;
-        let xml = LogoutRequest {
-            id: asked.request_id.clone(),
-            issue_instant: now,
-            not_on_or_after: Some(now.plus(REQUEST_LIFETIME)),
-            destination: Some(location.clone()),
-            issuer: self.settings().saml_entity_id.clone(),
-            name_id: principal.name_id,
-            session_indexes: principal.session_indexes,
-            reason: Some(LogoutReason::User),
-        }
-        .to_xml()
-        .map_err(|error| broken(&error.to_string()))?;
-        let key = &self.keys().saml;
-        let relay_state = self.relay_state(&asked.request_id);
-        let relay_state = relay_state.expose();
-        let kind = MessageKind::Request;
-        let next = match binding {
-            BrowserBinding::Redirect => Next::Redirect(
-                redirect::encode(kind, &xml, Some(relay_state), location, Some(&key.signing))
-                    .map_err(|error| broken(&error.to_string()))?,
-            ),
-            BrowserBinding::Post => {
-                let signed =
-                    crate::xml::sign::sign_enveloped(&xml, &key.signing, Some(&key.certificate))
-                        .map_err(|error| broken(&error.to_string()))?;
-                Next::Post(PostForm::new(kind, &signed, Some(relay_state), location))
+        let write = |destination: &str| {
+            LogoutRequest {
+                id: asked.request_id.clone(),
+                issue_instant: now,
+                not_on_or_after: Some(now.plus(REQUEST_LIFETIME)),
+                destination: Some(destination.to_owned()),
+                issuer: self.settings().saml_entity_id.clone(),
+                name_id: principal.name_id.clone(),
+                session_indexes: principal.session_indexes.clone(),
+                reason: Some(LogoutReason::User),
+                asynchronous: false,
             }
+            .to_xml()
         };
+        let relay_state = self.relay_state(&asked.request_id);
+        let request = IdpRequest { relay_state: relay_state.expose(), sign: true, write: &write };
+        let mut next = self.send_by(binding, location, &request)?;
+        if is_too_long(&next)
+            && let Some(location) = self.form_instead(idp, rung, now).await?
+        {
+            next = self.send_by(BrowserBinding::Post, &location, &request)?;
+        }
         // The answer may come back without RelayState; then this cookie tells whose logout it is.
         let cookie = handle.map(|handle| CookieChange::SetTransaction {
             name: transaction_name(&asked.request_id),
@@ -228,6 +222,26 @@ impl UseCases {
         Ok(match cookie {
             Some(cookie) => reply.with(cookie),
             None => reply,
+        })
+    }
+
+    /// Where the same rung takes a form, for a message that is too long for a URL. `None`: there is no
+    /// other way.
+    async fn form_instead(
+        &self,
+        idp: &IdpId,
+        rung: &Rung,
+        now: Timestamp,
+    ) -> Result<Option<String>, Failure> {
+        let connection = match self.view().await?.connection(idp, now).await {
+            Ok(connection) => connection,
+            Err(Failure::Connection { .. }) => return Ok(None),
+            Err(other) => return Err(other),
+        };
+        Ok(match rung {
+            Rung::SingleLogout { .. } => post_location(&connection.metadata.single_logout),
+            Rung::LoginUrl { .. } => post_location(&connection.metadata.single_sign_on),
+            Rung::Url { .. } | Rung::Local { .. } => None,
         })
     }
 
@@ -242,7 +256,7 @@ impl UseCases {
     }
 
     /// Waits for open app legs, at most `logout.wait` from the start of the logout.
-    async fn wait_for_apps(
+    pub(super) async fn wait_for_apps(
         &self,
         mut logout: Logout,
         mut now: Timestamp,

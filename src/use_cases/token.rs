@@ -151,7 +151,8 @@ impl UseCases {
         now: Timestamp,
     ) -> Result<String, Failure> {
         let algorithm = client.id_token_alg;
-        let key = self.keys().oidc.signing(algorithm);
+        let keys = self.keys();
+        let key = keys.oidc.signing(algorithm);
         let key =
             key.ok_or_else(|| Failure::Internal(format!("no key for {}", algorithm.as_str())))?;
         let acr = sign_in.signed_in.authn_context.as_deref();

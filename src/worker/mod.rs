@@ -13,12 +13,39 @@ const LOOKS_PER_CLEANUP: u32 = 10;
 /// How long deliveries may go on when the shutdown has begun. What is cut off is told again.
 const LAST_DELIVERIES: Duration = Duration::from_secs(10);
 
+/// How often to look whether it is time to look for new metadata.
+const LOOK_FOR_METADATA: Duration = Duration::from_secs(60);
+
 /// Works until the shutdown begins. Every node runs one; the store decides who does what.
 pub async fn run(use_cases: UseCases, shutdown: Shutdown) {
+    // A slow metadata server must not hold up logouts.
+    tokio::join!(work(&use_cases, &shutdown), refresh(&use_cases, &shutdown));
+}
+
+async fn refresh(use_cases: &UseCases, shutdown: &Shutdown) {
+    while !shutdown.has_begun() {
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_FOR_METADATA) => {}
+            () = shutdown.begun() => return,
+        }
+        tokio::select! {
+            refreshed = use_cases.refresh_due_idps() => if let Err(error) = refreshed {
+                tracing::error!(code = error.code(), hint = error.hint(), "metadata: {error}");
+            },
+            // What was fetched so far is fetched again after the next start.
+            () = shutdown.begun() => return,
+        }
+    }
+}
+
+async fn work(use_cases: &UseCases, shutdown: &Shutdown) {
     let mut looks = 0u32;
     while !shutdown.has_begun() {
         if let Err(error) = use_cases.work_due().await {
             tracing::error!(code = error.code(), hint = error.hint(), "due work: {error}");
+        }
+        if let Err(error) = use_cases.refresh_keys().await {
+            tracing::error!(code = error.code(), hint = error.hint(), "reading the keys: {error}");
         }
         if looks.is_multiple_of(LOOKS_PER_CLEANUP)
             && let Err(error) = use_cases.clean_up().await

@@ -1,6 +1,6 @@
 //! Exclusive XML Canonicalization 1.0 without comments, over a subtree of a parsed document.
 
-use super::document::{Attribute, Declaration, Document, Element, Kind, NodeId};
+use super::document::{Attribute, Declaration, Element, Kind, NodeId};
 use super::escape;
 
 /// The canonical form would be far larger than the document: many elements that each repeat a
@@ -24,12 +24,20 @@ pub fn exclusive(
     let document = element.document();
     let budget = document.source().len().saturating_mul(GROWTH).max(FLOOR);
     let omit = omit.map(Element::id);
-    let mut canonical = Canonical { document, out: String::new(), rendered: Vec::new() };
-    let mut steps = vec![Step::Enter(element.id())];
+    let mut canonical = Canonical {
+        out: String::with_capacity(usual_size(element)),
+        rendered: Vec::with_capacity(16),
+        sorted: Vec::with_capacity(16),
+    };
+    let mut steps = Vec::with_capacity(32);
+    steps.push(Step::Enter(element.id()));
 
     while let Some(step) = steps.pop() {
         match step {
-            Step::Close { node, rendered } => canonical.end_tag(node, rendered),
+            Step::Close { node, rendered } => {
+                canonical.end_tag(document.element(node));
+                canonical.rendered.truncate(rendered);
+            }
             Step::Enter(id) => {
                 let node = document.node(id);
                 if id != element.id()
@@ -64,22 +72,22 @@ enum Step {
 }
 
 struct Canonical<'d> {
-    document: &'d Document<'d>,
     out: String,
     /// Declarations in force in the output, innermost last.
     rendered: Vec<Declaration<'d>>,
+    /// The attributes of the element at hand, in the order of the output.
+    sorted: Vec<&'d Attribute<'d>>,
 }
 
 impl<'d> Canonical<'d> {
     fn start_tag(&mut self, element: Element<'d>, is_apex: bool, inclusive: &[&str]) {
         let tag = element.tag();
-        let mut needed: Vec<Declaration<'d>> = Vec::new();
+        let inherited = self.rendered.len();
         // Visibly utilised: the prefixes of the element and of its attributes.
-        self.need(Declaration { prefix: tag.prefix, uri: tag.namespace }, &mut needed);
+        self.need(Declaration { prefix: tag.prefix, uri: tag.namespace });
         for attribute in element.attributes() {
             if !attribute.prefix.is_empty() {
-                let Attribute { prefix, namespace, .. } = *attribute;
-                self.need(Declaration { prefix, uri: namespace }, &mut needed);
+                self.need(Declaration { prefix: attribute.prefix, uri: attribute.namespace });
             }
         }
         // Below the apex such a prefix can only change where it is declared anew.
@@ -90,65 +98,71 @@ impl<'d> Canonical<'d> {
                 element.declarations().iter().find(|d| d.prefix == prefix)
             };
             if let Some(declaration) = declaration {
-                self.need(*declaration, &mut needed);
+                self.need(*declaration);
             }
         }
-        needed.sort_unstable_by_key(|declaration| declaration.prefix);
+        let declarations = self.rendered.get_mut(inherited..).unwrap_or_default();
+        declarations.sort_unstable_by_key(|declaration| declaration.prefix);
+        self.sorted.clear();
+        self.sorted.extend(element.attributes());
+        self.sorted.sort_unstable_by_key(|attribute| (attribute.namespace, attribute.local));
 
-        self.out.push('<');
-        self.name(tag.prefix, tag.local);
-        for Declaration { prefix, uri } in &needed {
-            self.out.push_str(if prefix.is_empty() { " xmlns" } else { " xmlns:" });
-            self.out.push_str(prefix);
-            self.value(uri);
+        let out = &mut self.out;
+        out.push('<');
+        write_name(tag.prefix, tag.local, out);
+        for Declaration { prefix, uri } in declarations {
+            out.push_str(if prefix.is_empty() { " xmlns" } else { " xmlns:" });
+            out.push_str(prefix);
+            write_value(uri, out);
         }
-        self.rendered.extend(needed);
-        let mut attributes: Vec<&Attribute<'d>> = element.attributes().iter().collect();
-        attributes.sort_unstable_by_key(|a| (a.namespace, a.local));
-        for attribute in attributes {
-            self.out.push(' ');
-            self.name(attribute.prefix, attribute.local);
-            self.value(&attribute.value);
+        for attribute in &self.sorted {
+            out.push(' ');
+            write_name(attribute.prefix, attribute.local, out);
+            write_value(&attribute.value, out);
         }
-        self.out.push('>');
+        out.push('>');
     }
 
     /// Adds a declaration that must be written here: not the one of `xml`, and none that is
-    /// already in force in the output.
-    fn need(&self, declaration: Declaration<'d>, needed: &mut Vec<Declaration<'d>>) {
+    /// already in force in the output. In one element a prefix has one meaning, so what it needs
+    /// twice is in force the second time.
+    fn need(&mut self, declaration: Declaration<'d>) {
         let Declaration { prefix, uri } = declaration;
-        if prefix == "xml" || needed.iter().any(|d| d.prefix == prefix) {
-            return;
-        }
         let in_force = self.rendered.iter().rev().find(|d| d.prefix == prefix);
         // Without any declaration the default namespace is none already.
-        if in_force.map_or(prefix.is_empty() && uri.is_empty(), |d| d.uri == uri) {
-            return;
+        let is_in_force = in_force.map_or(prefix.is_empty() && uri.is_empty(), |d| d.uri == uri);
+        if prefix != "xml" && !is_in_force {
+            self.rendered.push(declaration);
         }
-        needed.push(declaration);
     }
 
-    fn end_tag(&mut self, node: NodeId, rendered: usize) {
-        let tag = self.document.element(node).tag();
+    fn end_tag(&mut self, element: Element<'d>) {
+        let tag = element.tag();
         self.out.push_str("</");
-        self.name(tag.prefix, tag.local);
+        write_name(tag.prefix, tag.local, &mut self.out);
         self.out.push('>');
-        self.rendered.truncate(rendered);
     }
+}
 
-    fn name(&mut self, prefix: &str, local: &str) {
-        if !prefix.is_empty() {
-            self.out.push_str(prefix);
-            self.out.push(':');
-        }
-        self.out.push_str(local);
+fn write_name(prefix: &str, local: &str, out: &mut String) {
+    if !prefix.is_empty() {
+        out.push_str(prefix);
+        out.push(':');
     }
+    out.push_str(local);
+}
 
-    fn value(&mut self, value: &str) {
-        self.out.push_str("=\"");
-        escape::attribute(value, &mut self.out);
-        self.out.push('"');
-    }
+fn write_value(value: &str, out: &mut String) {
+    out.push_str("=\"");
+    escape::attribute(value, out);
+    out.push('"');
+}
+
+/// What the canonical form of an honest element needs, in bytes: as much as its source and some
+/// declarations and end tags more.
+fn usual_size(element: Element<'_>) -> usize {
+    let written = element.source().len();
+    written + written / 4
 }
 
 #[cfg(test)]
@@ -156,7 +170,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::xml::{Limits, parse};
+    use crate::xml::{Document, Limits, parse};
 
     fn canonical(source: &str, path: &[usize], prefixes: &[&str]) -> String {
         let document = parse(source.as_bytes(), &Limits::MESSAGE).unwrap();

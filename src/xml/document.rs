@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::chars::is_space;
 
@@ -15,6 +16,9 @@ pub struct Document<'s> {
     pub(super) nodes: Vec<Node<'s>>,
     pub(super) attributes: Vec<Attribute<'s>>,
     pub(super) declarations: Vec<Declaration<'s>>,
+    /// Where the lines end, in bytes. Found when somebody first asks for a line: there may be as
+    /// many errors as elements, and counting anew for each would take the square of that.
+    pub(super) line_ends: OnceLock<Vec<u32>>,
 }
 
 /// A handle on one element of a [`Document`]; cheap to copy.
@@ -100,10 +104,14 @@ impl<'d> Element<'d> {
         self.tag().namespace
     }
 
-    /// The line on which the element begins, from 1. Counts from the start of the document at
-    /// every call: for error messages.
+    /// The line on which the element begins, from 1: for error messages.
     pub fn line(self) -> u32 {
-        line_at(self.document.source, self.document.node(self.node).offset)
+        let Document { source, line_ends, .. } = self.document;
+        let ends = line_ends.get_or_init(|| {
+            (0..).zip(source.bytes()).filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect()
+        });
+        let offset = self.document.node(self.node).offset;
+        number_of_line(ends.partition_point(|end| (*end as usize) < offset))
     }
 
     /// The value of an attribute that is in no namespace. One with a prefix is another attribute.
@@ -169,14 +177,20 @@ impl<'d> Element<'d> {
     /// The text of a leaf exactly as it is, untrimmed; empty if there is none. A child element is
     /// an error, so no markup can hide a part of a value.
     pub fn text(self) -> Result<&'d str, ShapeError> {
+        self.plain_text().ok_or_else(|| ShapeError::NotText {
+            element: self.local_name().to_owned(),
+            line: self.line(),
+        })
+    }
+
+    /// As [`Element::text`], where markup is no error but `None`: an error counts lines from the start
+    /// of the document, and of values that may be markup there can be thousands.
+    pub fn plain_text(self) -> Option<&'d str> {
         let mut content = self.content().map(|id| &self.document.node(id).kind);
         match (content.next(), content.next()) {
-            (None, _) => Ok(""),
-            (Some(Kind::Text(text)), None) => Ok(text),
-            _ => Err(ShapeError::NotText {
-                element: self.local_name().to_owned(),
-                line: self.line(),
-            }),
+            (None, _) => Some(""),
+            (Some(Kind::Text(text)), None) => Some(text),
+            _ => None,
         }
     }
 
@@ -222,6 +236,12 @@ impl<'d> Element<'d> {
             here = element.parent();
         }
         None
+    }
+
+    /// The element as it is written.
+    pub(super) fn source(self) -> &'d str {
+        let from = self.document.node(self.node).offset;
+        self.document.source.get(from..self.tag().end).unwrap_or_default()
     }
 
     pub(super) fn id(self) -> NodeId {
@@ -270,8 +290,11 @@ impl fmt::Debug for Element<'_> {
 /// The line of a byte offset, from 1.
 pub(super) fn line_at(source: &str, offset: usize) -> u32 {
     let before = source.as_bytes().get(..offset).unwrap_or(source.as_bytes());
-    let breaks = before.iter().filter(|byte| **byte == b'\n').count();
-    u32::try_from(breaks).unwrap_or(u32::MAX).saturating_add(1)
+    number_of_line(before.iter().filter(|byte| **byte == b'\n').count())
+}
+
+fn number_of_line(lines_before: usize) -> u32 {
+    u32::try_from(lines_before).unwrap_or(u32::MAX).saturating_add(1)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -365,6 +388,13 @@ mod tests {
     }
 
     #[test]
+    fn an_element_tells_its_line() {
+        let document = document("<!--\n--><a\n><b/>\n<b\n/><b/>\n\n<b/></a>");
+        let lines: Vec<_> = document.elements().map(Element::line).collect();
+        assert_eq!(lines, [2, 3, 4, 5, 7]);
+    }
+
+    #[test]
     fn cardinality_is_checked() {
         let document = document("<a>\n<b/>\n<c/>\n<c/></a>");
         let root = document.root();
@@ -386,6 +416,11 @@ mod tests {
         let text = |local| document.root().required("", local).and_then(Element::text);
         assert_eq!(text("b"), Ok(" x\ty "));
         assert_eq!(text("c"), Ok(""));
+        let plain = |local| document.root().required("", local).unwrap().plain_text();
+        assert_eq!(
+            (plain("b"), plain("c"), plain("d"), plain("f")),
+            (Some(" x\ty "), Some(""), None, None)
+        );
         assert_eq!(text("d"), Err(ShapeError::NotText { element: "d".into(), line: 1 }));
         assert_eq!(text("f"), Err(ShapeError::NotText { element: "f".into(), line: 1 }));
     }

@@ -1,8 +1,13 @@
 //! Escaping as Canonical XML 1.0 section 2.3 wants it. The writer uses the same, so what we write
 //! is already in that form.
 
+use super::chars::any_byte;
+
 /// Appends character data.
 pub(super) fn text(value: &str, out: &mut String) {
+    if !any_byte(value, |b| (b == b'&') | (b == b'<') | (b == b'>') | (b == b'\r')) {
+        return out.push_str(value);
+    }
     escape(value, out, |byte| match byte {
         b'&' => Some("&amp;"),
         b'<' => Some("&lt;"),
@@ -14,6 +19,9 @@ pub(super) fn text(value: &str, out: &mut String) {
 
 /// Appends what stands between the double quotes of an attribute.
 pub(super) fn attribute(value: &str, out: &mut String) {
+    if !any_byte(value, |b| (b < b' ') | (b == b'&') | (b == b'<') | (b == b'"')) {
+        return out.push_str(value);
+    }
     escape(value, out, |byte| match byte {
         b'&' => Some("&amp;"),
         b'<' => Some("&lt;"),

@@ -15,6 +15,7 @@ mod parse;
 mod public_key;
 pub mod sign;
 mod signature;
+pub mod stream;
 mod tag;
 #[cfg(test)]
 mod test_keys;

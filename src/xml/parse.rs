@@ -4,11 +4,12 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use super::chars::{check_chars, is_space, normalise_line_ends, referenced_char};
+use super::chars::{any_byte, find_forbidden, is_space, normalise_line_ends, referenced_char};
 use super::document::{Document, Kind, Node, NodeId, line_at};
 use super::fault::{ParseError, ParseFault};
 use super::limits::Limits;
@@ -30,6 +31,10 @@ pub fn parse<'s>(source: &'s [u8], limits: &Limits) -> Result<Document<'s>, Pars
     if text.starts_with('\u{FEFF}') {
         return Err(at_start(ParseFault::ByteOrderMark));
     }
+    // Markup and comments hold the same characters as text, so one look at all is enough.
+    if let Some(at) = find_forbidden(text) {
+        return Err(ParseError { line: line_at(text, at), fault: ParseFault::Character });
+    }
 
     let mut builder = Builder::new(text, limits);
     let mut tokens = tokenizer(text);
@@ -49,7 +54,12 @@ pub fn parse<'s>(source: &'s [u8], limits: &Limits) -> Result<Document<'s>, Pars
 
 fn tokenizer(text: &str) -> Reader<&[u8]> {
     let mut tokens = Reader::from_str(text);
-    let config = tokens.config_mut();
+    configure(tokens.config_mut());
+    tokens
+}
+
+/// How strictly the tokenizer reads.
+pub(super) fn configure(config: &mut quick_xml::reader::Config) {
     config.allow_dangling_amp = false;
     config.allow_unmatched_ends = false;
     config.check_comments = true;
@@ -58,7 +68,6 @@ fn tokenizer(text: &str) -> Reader<&[u8]> {
     config.trim_markup_names_in_closing_tags = true;
     config.trim_text_start = false;
     config.trim_text_end = false;
-    tokens
 }
 
 fn position(tokens: &Reader<&[u8]>) -> usize {
@@ -87,6 +96,7 @@ impl<'s, 'l> Builder<'s, 'l> {
             nodes: Vec::with_capacity((source.len() / 32).min(limits.nodes)),
             attributes: Vec::new(),
             declarations: Vec::new(),
+            line_ends: OnceLock::new(),
         };
         Self { limits, document, scope: Scope::default(), open: Vec::new() }
     }
@@ -104,15 +114,17 @@ impl<'s, 'l> Builder<'s, 'l> {
             Event::Text(_) => self.plain_text(token, offset)?,
             Event::CData(_) => {
                 let content = inside(token, "<![CDATA[", "]]>")?;
-                check_chars(content)?;
                 self.text(normalise_line_ends(content), offset)?;
             }
             Event::GeneralRef(_) => {
                 let character = referenced_char(inside(token, "&", ";")?)?;
-                self.text(Cow::Owned(character.to_string()), offset)?;
+                match self.text_before() {
+                    Some(before) => before.to_mut().push(character),
+                    None => self.text(Cow::Owned(character.to_string()), offset)?,
+                }
             }
             // It leaves no node, so it cannot split a text.
-            Event::Comment(_) => check_chars(token)?,
+            Event::Comment(_) => {}
             Event::Decl(_) if offset == 0 => {
                 tag::check_xml_declaration(inside(token, "<?xml", "?>")?)?;
             }
@@ -153,28 +165,39 @@ impl<'s, 'l> Builder<'s, 'l> {
         if self.open.is_empty() {
             return if text.chars().all(is_space) { Ok(()) } else { Err(ParseFault::OutsideRoot) };
         }
+        // Nearly every text has neither of these, so there is nothing more to look for.
+        if !any_byte(text, |byte| (byte == b'>') | (byte == b'\r')) {
+            return self.text(Cow::Borrowed(text), offset);
+        }
         // XML 1.0 2.4: it may stand in text only as the end of a CDATA section.
         if text.contains("]]>") {
             return Err(ParseFault::Markup);
         }
-        check_chars(text)?;
         self.text(normalise_line_ends(text), offset)
     }
 
     /// Adds text to the open element; text beside text is one text.
     fn text(&mut self, text: Cow<'s, str>, offset: usize) -> Result<(), ParseFault> {
-        let open = self.open.last().ok_or(ParseFault::OutsideRoot)?;
-        if text.is_empty() {
-            return Ok(());
+        if self.open.is_empty() {
+            return Err(ParseFault::OutsideRoot);
         }
-        if let Some(last) = open.last_child
-            && let Some(Kind::Text(before)) = self.node_mut(last).map(|node| &mut node.kind)
-        {
-            before.to_mut().push_str(&text);
-            return Ok(());
+        match self.text_before() {
+            _ if text.is_empty() => {}
+            Some(before) => before.to_mut().push_str(&text),
+            None => {
+                self.append(Kind::Text(text), offset)?;
+            }
         }
-        self.append(Kind::Text(text), offset)?;
         Ok(())
+    }
+
+    /// The text that ends where the parser stands.
+    fn text_before(&mut self) -> Option<&mut Cow<'s, str>> {
+        let last = self.open.last()?.last_child?;
+        match &mut self.node_mut(last)?.kind {
+            Kind::Text(text) => Some(text),
+            Kind::Element(_) => None,
+        }
     }
 
     fn append(&mut self, kind: Kind<'s>, offset: usize) -> Result<NodeId, ParseFault> {
@@ -266,6 +289,9 @@ mod tests {
             ("<a>\u{1}</a>", F::Character),
             ("<a><![CDATA[\u{FFFF}]]></a>", F::Character),
             ("<a><!--\u{1}--></a>", F::Character),
+            ("<a b='\u{1}'/>", F::Character),
+            ("<a xmlns:p='urn:\u{FFFE}'/>", F::Character),
+            ("<a\u{1}/>", F::Character),
             ("<a>]]></a>", F::Markup),
             ("<a>&</a>", F::Markup),
             ("<a><!-- -- --></a>", F::Markup),
@@ -373,6 +399,21 @@ mod tests {
         let flood: String = (0..80_000).map(|n| format!(" a{n}=''")).collect();
         let flood = format!("<a{flood}/>");
         assert_eq!(fault_in(flood.as_bytes(), &limits), Some(ParseFault::TooManyAttributes));
+    }
+
+    #[test]
+    fn a_repeated_attribute_is_found_among_few_and_among_many() {
+        for count in [1, 7, 8, 9, 60] {
+            let attributes: String = (0..count).map(|n| format!(" a{n}='' p:a{n}=''")).collect();
+            let attributes = format!("xmlns:p='urn:x' xmlns:q='urn:x'{attributes}");
+            let limits = Limits { attributes: 200, ..Limits::MESSAGE };
+            let fault =
+                |more: &str| fault_in(format!("<b {attributes}{more}/>").as_bytes(), &limits);
+            assert_eq!(fault(" a='' p:a=''"), None, "{count}");
+            for again in [" a0=''", " q:a0=''"] {
+                assert_eq!(fault(again), Some(ParseFault::DuplicateAttribute), "{count}{again}");
+            }
+        }
     }
 
     #[test]

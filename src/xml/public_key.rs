@@ -10,7 +10,7 @@ use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Public};
 use openssl::rsa::{Padding, Rsa};
 use openssl::sign::{RsaPssSaltlen, Verifier};
-use openssl::x509::X509;
+use openssl::x509::{X509, X509Ref};
 
 use super::algorithm::SignatureAlgorithm;
 
@@ -72,8 +72,13 @@ impl PublicKey {
     /// The key of an X.509 certificate. Nothing else in it is looked at: trust comes from the
     /// metadata that holds it, not from a chain (SAML Metadata Interoperability Profile 2.0).
     pub fn from_certificate_der(der: &[u8]) -> Result<Self, KeyError> {
-        let key = X509::from_der(der).and_then(|certificate| certificate.public_key());
-        Self::new(key.map_err(malformed)?)
+        Self::from_certificate(&*X509::from_der(der).map_err(malformed)?)
+    }
+
+    /// As [`PublicKey::from_certificate_der`], of one that is parsed already: with OpenSSL 3 that
+    /// takes as long as ten verifications.
+    pub fn from_certificate(certificate: &X509Ref) -> Result<Self, KeyError> {
+        Self::new(certificate.public_key().map_err(malformed)?)
     }
 
     /// A SubjectPublicKeyInfo (RFC 5280 4.1.2.7).
@@ -91,11 +96,12 @@ impl PublicKey {
     }
 
     pub(super) fn new(key: PKey<Public>) -> Result<Self, KeyError> {
-        let (form, bits) = match key.id() {
+        // Written by the kind of key: OpenSSL 3 takes some fifty times as long to find the kind out.
+        let (form, bits, spki) = match key.id() {
             Id::RSA => {
                 let rsa = key.rsa().map_err(malformed)?;
                 let bits = check_rsa(rsa.n(), rsa.e())?;
-                (Form::Rsa(key.clone()), bits)
+                (Form::Rsa(key), bits, rsa.public_key_to_der())
             }
             Id::EC => {
                 let ec = key.ec_key().map_err(malformed)?;
@@ -106,12 +112,13 @@ impl PublicKey {
                     Some(Nid::SECP521R1) => 521,
                     _ => return Err(KeyError::Curve),
                 };
-                (Form::Ec(ec), bits)
+                let spki = ec.public_key_to_der();
+                (Form::Ec(ec), bits, spki)
             }
             _ => return Err(KeyError::Kind),
         };
-        let spki = key.public_key_to_der().map_err(malformed)?;
-        Ok(Self { form, bits, thumbprint: Thumbprint(openssl::sha::sha256(&spki)) })
+        let thumbprint = Thumbprint(openssl::sha::sha256(&spki.map_err(malformed)?));
+        Ok(Self { form, bits, thumbprint })
     }
 
     pub fn kind(&self) -> KeyKind {

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::algorithm::{DigestAlgorithm, SignatureAlgorithm};
-use super::chars::{is_ncname, is_space};
+use super::chars::{any_byte, is_ncname, is_space};
 use super::document::Element;
 use super::ns;
 use super::verify::SignatureError;
@@ -141,8 +141,13 @@ fn inclusive_prefixes(method: Element<'_>) -> Result<Vec<&str>, SignatureError> 
 /// `xs:base64Binary`: XML white space may stand anywhere, the rest is strict.
 pub(super) fn base64_text(element: Element<'_>) -> Result<Vec<u8>, SignatureError> {
     let text = element.text().map_err(|_| SignatureError::Base64)?;
-    let dense: String = text.chars().filter(|c| !is_space(*c)).collect();
-    STANDARD.decode(dense).map_err(|_| SignatureError::Base64)
+    let decoded = if any_byte(text, |byte| is_space(char::from(byte))) {
+        let dense = text.bytes().filter(|byte| !is_space(char::from(*byte)));
+        STANDARD.decode(dense.collect::<Vec<u8>>())
+    } else {
+        STANDARD.decode(text)
+    };
+    decoded.map_err(|_| SignatureError::Base64)
 }
 
 #[cfg(test)]

@@ -4,11 +4,14 @@
 //! The tokenizer finds where a tag ends; what is inside is read here, because it is lenient about
 //! what may stand between two attributes.
 
-use super::chars::{attribute_value, is_namespace_uri, is_space, qualified_name};
+use super::chars::{attribute_value, is_namespace_uri, is_space, qualified_name, split_once};
 use super::document::{Attribute, Declaration, Tag};
 use super::fault::ParseFault;
 use super::limits::Limits;
 use super::ns;
+
+/// Attributes of one element up to which it is faster to compare each with each than to sort them.
+const FEW: usize = 8;
 
 /// Namespace declarations in force, innermost last.
 #[derive(Default)]
@@ -17,6 +20,11 @@ pub(super) struct Scope<'s> {
 }
 
 impl<'s> Scope<'s> {
+    /// With these declarations in force, innermost last.
+    pub(super) fn of(declarations: impl Iterator<Item = Declaration<'s>>) -> Self {
+        Self { declarations: declarations.collect() }
+    }
+
     /// How many declarations are in force: the mark to come back to with [`Scope::leave`].
     pub(super) fn mark(&self) -> usize {
         self.declarations.len()
@@ -37,8 +45,9 @@ impl<'s> Scope<'s> {
     }
 }
 
-/// Reads what stands between `<` and `>` (or `/>`), enters its declarations into `scope` and
-/// appends its attributes and declarations to the document's. The tag is taken to end at `end`.
+/// Reads what stands between `<` and `>` (or `/>`), in which the caller has looked for forbidden
+/// characters, enters its declarations into `scope` and appends its attributes and declarations to
+/// the document's. The tag is taken to end at `end`.
 pub(super) fn read<'s>(
     inside: &'s str,
     end: usize,
@@ -47,11 +56,11 @@ pub(super) fn read<'s>(
     attributes: &mut Vec<Attribute<'s>>,
     declarations: &mut Vec<Declaration<'s>>,
 ) -> Result<Tag<'s>, ParseFault> {
-    let name_end = inside.find(is_space).unwrap_or(inside.len());
+    let name_end = inside.bytes().position(|byte| is_space(char::from(byte)));
+    let name_end = name_end.unwrap_or(inside.len());
     let (name, rest) = inside.split_at(name_end);
     let (prefix, local) = qualified_name(name)?;
     let (first_attribute, first_declaration) = (attributes.len(), declarations.len());
-    let mut own: Vec<Attribute<'s>> = Vec::new();
 
     for (count, pair) in pairs(rest).enumerate() {
         if count >= limits.attributes {
@@ -63,7 +72,8 @@ pub(super) fn read<'s>(
             ("xmlns", declared) => declared,
             ("", "xmlns") => "",
             _ => {
-                own.push(Attribute { prefix, local, namespace: "", value: attribute_value(raw)? });
+                let value = attribute_value(raw)?;
+                attributes.push(Attribute { prefix, local, namespace: "", value });
                 continue;
             }
         };
@@ -81,13 +91,13 @@ pub(super) fn read<'s>(
     }
 
     // Only now are all declarations of this tag known.
-    for attribute in &mut own {
+    let own = attributes.get_mut(first_attribute..).unwrap_or_default();
+    for attribute in own.iter_mut() {
         if !attribute.prefix.is_empty() {
             attribute.namespace = scope.resolve(attribute.prefix)?;
         }
     }
-    check_unique(&own)?;
-    attributes.append(&mut own);
+    check_unique(own)?;
     Ok(Tag {
         prefix,
         local,
@@ -142,10 +152,10 @@ fn pairs(text: &str) -> impl Iterator<Item = Result<(&str, &str), ParseFault>> {
 }
 
 fn split_pair(text: &str) -> Option<(&str, &str, &str)> {
-    let (name, after) = text.split_once('=')?;
+    let (name, after) = split_once(text, b'=')?;
     let quoted = after.trim_start_matches(is_space);
-    let quote = quoted.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-    let (value, rest) = quoted.strip_prefix(quote)?.split_once(quote)?;
+    let quote = quoted.bytes().next().filter(|byte| matches!(byte, b'"' | b'\''))?;
+    let (value, rest) = split_once(quoted.get(1..)?, quote)?;
     Some((name.trim_end_matches(is_space), value, rest))
 }
 
@@ -160,22 +170,23 @@ fn check_declaration(declaration: Declaration<'_>, limits: &Limits) -> Result<()
         // `xmlns=""` takes the default away; a prefix cannot be taken away.
         return if prefix.is_empty() { Ok(()) } else { Err(ParseFault::UndeclaredPrefix) };
     }
-    super::chars::check_chars(uri)?;
     if uri.len() > limits.namespace_bytes || !is_namespace_uri(uri) {
         return Err(ParseFault::NamespaceUri);
     }
     Ok(())
 }
 
-/// Quadratic, over at most [`Limits::attributes`]. Two prefixes may mean the same namespace
-/// (Namespaces in XML 1.0 section 6.3).
+/// Two prefixes may mean the same namespace (Namespaces in XML 1.0 section 6.3).
 fn check_unique(attributes: &[Attribute<'_>]) -> Result<(), ParseFault> {
-    let mut rest = attributes;
-    while let Some((first, others)) = rest.split_first() {
-        if others.iter().any(|o| o.local == first.local && o.namespace == first.namespace) {
-            return Err(ParseFault::DuplicateAttribute);
-        }
-        rest = others;
-    }
-    Ok(())
+    let is_repeated = if attributes.len() <= FEW {
+        let same =
+            |a: &Attribute<'_>, b: &Attribute<'_>| a.local == b.local && a.namespace == b.namespace;
+        let mut seen = attributes.iter().enumerate();
+        seen.any(|(index, one)| attributes.iter().take(index).any(|other| same(one, other)))
+    } else {
+        let mut names: Vec<_> = attributes.iter().map(|a| (a.local, a.namespace)).collect();
+        names.sort_unstable();
+        !names.is_sorted_by(|one, next| one < next)
+    };
+    if is_repeated { Err(ParseFault::DuplicateAttribute) } else { Ok(()) }
 }

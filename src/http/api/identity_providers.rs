@@ -5,19 +5,20 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Deserialize;
+use url::Url;
 
 use super::Admin;
 use super::problem::Problem;
 use crate::change::Source;
 use crate::connection::{
-    BrowserBinding, Fallback, SettingError, SettingsChange, UnsignedLogoutResponse,
+    BrowserBinding, Fallback, Pin, SettingError, SettingsChange, UnsignedLogoutResponse,
     WithoutSessionIndex,
 };
 use crate::http::App;
 use crate::id::IdpId;
 use crate::oidc::SubjectSource;
 use crate::saml::EntityId;
-use crate::use_cases::{IdpReport, SaveIdp};
+use crate::use_cases::{Failure, IdpReport, Refreshed, SaveIdp};
 
 /// The settings of an upload stand in its query, because its body is the metadata itself. For a
 /// connection that exists, what is not mentioned stays.
@@ -26,10 +27,14 @@ use crate::use_cases::{IdpReport, SaveIdp};
 pub(super) struct Upload {
     id: String,
     entity_id: Option<EntityId>,
+    metadata_key: Option<Pin>,
+    /// Instead of a body.
+    metadata_url: Option<String>,
     subject: Option<SubjectSource>,
     fallback: Option<Fallback>,
     without_session_index: Option<WithoutSessionIndex>,
     unsigned_logout_response: Option<UnsignedLogoutResponse>,
+    always_success: Option<bool>,
     sign_requests: Option<bool>,
     allow_cbc: Option<bool>,
     require_encryption: Option<bool>,
@@ -55,12 +60,37 @@ pub(super) async fn save(
         .map_err(|error| Problem::wrong("invalid_id", format!("id {:?}: {error}", upload.id)))?;
     let existing = app.use_cases().idp_settings(&id).await?;
     let exists = existing.is_some();
+    let url = upload
+        .metadata_url
+        .as_deref()
+        .map(Url::parse)
+        .transpose()
+        .map_err(|error| Problem::wrong("invalid_setting", format!("metadata_url: {error}")))?;
     let settings = change(upload)?.apply(existing.unwrap_or_default());
     let metadata = metadata?.to_vec();
-    let report =
-        app.use_cases().save_idp(SaveIdp { id, settings, metadata, source: Source::Admin }).await?;
+    let report = match url {
+        Some(url) if metadata.is_empty() => app.use_cases().connect_idp(id, settings, &url).await?,
+        Some(_) => {
+            let detail = "metadata_url and a body: send one of them";
+            return Err(Problem::wrong("invalid_query", detail));
+        }
+        None => {
+            let wanted = SaveIdp { id, settings, metadata, source: Source::Admin };
+            app.use_cases().save_idp(wanted).await?
+        }
+    };
     let status = if exists { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, Json(report)).into_response())
+}
+
+/// `POST /api/v1/identity-providers/{id}/refresh`: looks for new metadata where it came from
+pub(super) async fn refresh(
+    _: Admin,
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Json<Refreshed>, Problem> {
+    let id: IdpId = id.parse().map_err(unknown)?;
+    Ok(Json(app.use_cases().refresh_idp(&id).await?))
 }
 
 /// `GET /api/v1/identity-providers`
@@ -80,10 +110,12 @@ pub(super) async fn show(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Json<IdpReport>, Problem> {
-    let unknown =
-        |_| Problem::from(crate::use_cases::Failure::NotFound { what: "this IdP".into() });
     let id: IdpId = id.parse().map_err(unknown)?;
     Ok(Json(app.use_cases().idp(&id).await?))
+}
+
+fn unknown<E>(_: E) -> Problem {
+    Problem::from(Failure::NotFound { what: "this IdP".into() })
 }
 
 fn change(upload: Upload) -> Result<SettingsChange, Problem> {
@@ -98,10 +130,12 @@ fn change(upload: Upload) -> Result<SettingsChange, Problem> {
     });
     Ok(SettingsChange {
         entity_id: upload.entity_id,
+        metadata_key: upload.metadata_key,
         subject: upload.subject,
         fallback: upload.fallback,
         without_session_index: upload.without_session_index,
         unsigned_logout_response: upload.unsigned_logout_response,
+        always_success: upload.always_success,
         sign_requests: upload.sign_requests,
         allow_cbc: upload.allow_cbc,
         require_encryption: upload.require_encryption,

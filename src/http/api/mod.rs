@@ -7,7 +7,7 @@ mod problem;
 use axum::Router;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use super::App;
 use super::layer::BodyLimit;
@@ -22,6 +22,10 @@ pub(super) fn routes() -> Router<App> {
             get(identity_providers::list).post(identity_providers::save),
         )
         .route(&format!("{}/{{id}}", paths::API_IDENTITY_PROVIDERS), get(identity_providers::show))
+        .route(
+            &format!("{}/{{id}}/refresh", paths::API_IDENTITY_PROVIDERS),
+            post(identity_providers::refresh),
+        )
         .layer(BodyLimit::Metadata.layer());
     let clients = Router::new()
         .route(paths::API_CLIENTS, get(clients::list).post(clients::create))

@@ -6,6 +6,17 @@ use serde::Serialize;
 
 use crate::use_cases::Failure;
 
+/// Codes of requests that contradict what is there.
+const CONFLICTS: [&str; 7] = [
+    "client_exists",
+    "domain_taken",
+    "entity_id_changed",
+    "entity_id_taken",
+    "idp_disabled",
+    "keys_replaced",
+    "no_metadata_url",
+];
+
 /// What went wrong, for the administrator's script (RFC 9457), with our stable `code`.
 #[derive(Debug, Serialize)]
 pub(super) struct Problem {
@@ -21,11 +32,11 @@ pub(super) struct Problem {
 impl Problem {
     pub(super) fn of(failure: &Failure) -> Self {
         let (status, title) = match failure {
-            Failure::Admin { code, .. } if code.ends_with("_taken") || *code == "client_exists" => {
+            Failure::Admin { code, .. } if CONFLICTS.contains(code) => {
                 (StatusCode::CONFLICT, "This conflicts with what exists")
             }
             Failure::NotFound { .. } => (StatusCode::NOT_FOUND, "There is no such thing"),
-            Failure::Store(_) | Failure::Contended => {
+            Failure::Store(_) | Failure::Contended | Failure::Overloaded => {
                 (StatusCode::SERVICE_UNAVAILABLE, "The service is busy")
             }
             Failure::Internal(_) => {

@@ -6,6 +6,9 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use http::header::CONTENT_LENGTH;
+
+use crate::http::layer::BodyLimit;
 
 /// How long a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(15);
@@ -18,6 +21,11 @@ impl<S: Sync> FromRequest<S> for TimedBody {
     type Rejection = BodyError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, BodyError> {
+        let limit = request.extensions().get::<BodyLimit>().map_or(usize::MAX, |it| it.bytes());
+        let announced = request.headers().get(CONTENT_LENGTH).and_then(|text| text.to_str().ok());
+        if announced.and_then(|text| text.parse::<usize>().ok()).is_some_and(|it| it > limit) {
+            return Err(BodyError::TooLarge);
+        }
         read(request, BODY_TIME).await.map(Self)
     }
 }

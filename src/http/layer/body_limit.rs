@@ -1,5 +1,6 @@
 //! How large a request body may be, by kind of endpoint.
 
+use axum::Extension;
 use axum::extract::DefaultBodyLimit;
 
 /// A kind of body. The extractors of `http::extract` and of axum honour the layer; a route without
@@ -27,7 +28,8 @@ impl BodyLimit {
     }
 
     /// The layer for a route: `.layer(BodyLimit::Form.layer())`.
-    pub fn layer(self) -> DefaultBodyLimit {
-        DefaultBodyLimit::max(self.bytes())
+    /// What says how long it is can be refused before it comes; what does not is cut off.
+    pub fn layer(self) -> (Extension<Self>, DefaultBodyLimit) {
+        (Extension(self), DefaultBodyLimit::max(self.bytes()))
     }
 }

@@ -8,8 +8,8 @@ use crate::oidc::discovery;
 
 /// `GET /.well-known/openid-configuration`, and the same by its OAuth name
 pub(in crate::http) async fn document(State(app): State<App>) -> Response {
-    let algorithms = app.use_cases().keys().oidc.algorithms();
-    public(discovery::document(app.issuer(), algorithms))
+    let keys = app.use_cases().keys();
+    public(discovery::document(app.issuer(), keys.oidc.algorithms()))
 }
 
 /// `GET /jwks.json`

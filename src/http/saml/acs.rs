@@ -23,6 +23,10 @@ pub(super) async fn go_on(visit: Visit) -> Result<Response, PageError> {
 fn posted(params: &Params) -> Result<PostedResponse<'_>, Failure> {
     let refused = |detail: String| Failure::Idp { code: "saml.form", idp: String::new(), detail };
     let repeated = |error: Duplicate| refused(error.to_string());
+    // Whoever reads one of two messages may have verified the other.
+    if params.flag("SAMLRequest").map_err(repeated)?.is_some() {
+        return Err(refused("the form has a SAMLRequest".into()));
+    }
     let saml_response = params.single("SAMLResponse").map_err(repeated)?;
     Ok(PostedResponse {
         saml_response: saml_response

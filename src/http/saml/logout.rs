@@ -1,8 +1,12 @@
 //! `/logout`: SAML single logout, by Redirect and by POST.
 
-use axum::response::Response;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 
+use crate::http::App;
 use crate::http::error::PageError;
+use crate::http::extract::TimedBody;
 use crate::http::reply::redirect;
 use crate::http::visit::Visit;
 use crate::oidc::Duplicate;
@@ -21,7 +25,8 @@ pub(super) async fn by_redirect(visit: Visit) -> Result<Response, PageError> {
         Err(error) => return mangled(&visit, &error).await,
     };
     if message.kind() == MessageKind::Request {
-        return Err(visit.refuse(&idp_initiated()));
+        let reply = visit.use_cases().logout_request_by_redirect(&message, &visit.browser).await;
+        return visit.answer(reply);
     }
     let reply = visit.use_cases().logout_response_by_redirect(&message, &visit.browser).await;
     visit.answer(reply)
@@ -29,31 +34,52 @@ pub(super) async fn by_redirect(visit: Visit) -> Result<Response, PageError> {
 
 /// `POST /logout` – SAML Bindings 3.5
 pub(super) async fn by_post(visit: Visit) -> Result<Response, PageError> {
-    let fields = ["SAMLRequest", "SAMLResponse", "RelayState"].map(|name| {
-        visit.params.single(name).map_err(|_: Duplicate| BindingError::Duplicate(name))
-    });
-    let (message, relay_state) = match fields {
-        [Ok(None), Ok(Some(message)), Ok(relay_state)] => (message, relay_state),
-        [Ok(Some(_)), Ok(None), Ok(_)] => return Err(visit.refuse(&idp_initiated())),
+    let repeated = |name| move |_: Duplicate| BindingError::Duplicate(name);
+    // A message that is there and empty is there: of two kinds, none is chosen.
+    let message = |name| visit.params.flag(name).map_err(repeated(name));
+    let relay_state = visit.params.single("RelayState").map_err(repeated("RelayState"));
+    let fields = [message("SAMLRequest"), message("SAMLResponse"), relay_state];
+    let (use_cases, browser) = (visit.use_cases(), &visit.browser);
+    let reply = match fields {
+        [Ok(None), Ok(Some(response)), Ok(relay_state)] => {
+            use_cases.logout_response_by_post(response, relay_state, browser).await
+        }
+        [Ok(Some(request)), Ok(None), Ok(relay_state)] => {
+            use_cases.logout_request_by_post(request, relay_state, browser).await
+        }
         [Ok(None), Ok(None), _] => return mangled(&visit, &BindingError::NoMessage).await,
         [Ok(Some(_)), Ok(Some(_)), _] => return mangled(&visit, &BindingError::BothKinds).await,
         [Err(error), ..] | [_, Err(error), _] | [.., Err(error)] => {
             return mangled(&visit, &error).await;
         }
     };
-    let use_cases = visit.use_cases();
-    let reply = use_cases.logout_response_by_post(message, relay_state, &visit.browser).await;
     visit.answer(reply)
 }
+
+/// `POST /logout/soap` – SAML Bindings 3.2
+pub(super) async fn by_soap(State(app): State<App>, body: TimedBody) -> Response {
+    match app.use_cases().logout_request_by_soap(&body.0).await {
+        Ok(envelope) => ([(header::CONTENT_TYPE, SOAP_TYPE)], envelope).into_response(),
+        Err(failure) => {
+            let code = failure.code();
+            tracing::warn!(code, hint = failure.hint(), "{failure}");
+            // SAML Bindings 3.2.3.3: a refusal to talk is 403; there is no SAML message to answer with.
+            let status = match failure {
+                Failure::Idp { code: "saml.unknown_issuer", .. } => StatusCode::FORBIDDEN,
+                Failure::Idp { .. } => StatusCode::BAD_REQUEST,
+                Failure::Store(_) | Failure::Contended => StatusCode::SERVICE_UNAVAILABLE,
+                _ => StatusCode::INTERNAL_SERVER_ERROR,
+            };
+            (status, format!("{code}\n")).into_response()
+        }
+    }
+}
+
+/// SOAP 1.1 section 6.
+const SOAP_TYPE: &str = "text/xml; charset=utf-8";
 
 /// Nothing can be read from what arrived; whoever brought it must not be left standing.
 async fn mangled(visit: &Visit, error: &BindingError) -> Result<Response, PageError> {
     let reply = visit.use_cases().unknown_answer(&error.to_string(), &visit.browser).await;
     visit.answer(reply)
-}
-
-/// Our metadata offers single logout for answers; a logout that an IdP begins is not served.
-fn idp_initiated() -> Failure {
-    let detail = "this service does not serve logouts that an IdP begins".into();
-    Failure::Idp { code: "saml.logout_request", idp: String::new(), detail }
 }

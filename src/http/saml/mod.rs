@@ -17,5 +17,6 @@ pub(super) fn routes() -> Router<App> {
         .route(paths::SAML_ACS, post(acs::handle))
         .route(paths::SAML_ACS_CONTINUE, get(acs::go_on))
         .route(paths::SAML_LOGOUT, get(logout::by_redirect).post(logout::by_post))
+        .route(paths::SAML_LOGOUT_SOAP, post(logout::by_soap))
         .layer(BodyLimit::Saml.layer())
 }

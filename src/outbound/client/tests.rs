@@ -151,7 +151,8 @@ async fn a_document_is_read_up_to_its_limit() {
     let receiver = Receiver::start(answer("200 OK", "0123456789"), Duration::ZERO);
     let client = client(true, Roots::default());
     let url = receiver.url("127.0.0.1");
-    let whole = Fetched { status: 200, body: b"0123456789".to_vec() };
+    let validators = Validators::default();
+    let whole = Fetched { status: 200, body: b"0123456789".to_vec(), validators };
     assert_eq!(client.get(&url, 10).await, Ok(whole));
     assert_eq!(client.get(&url, 9).await, Err(SendError::TooLarge { max: 9 }));
 }

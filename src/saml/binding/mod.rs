@@ -2,6 +2,7 @@
 
 pub mod post;
 pub mod redirect;
+pub mod soap;
 
 pub use post::PostForm;
 pub use redirect::{RawQuery, RedirectMessage};
@@ -50,9 +51,21 @@ pub struct Endpoint {
     pub location: String,
     /// Where answers go, if not to `location`.
     pub response_location: Option<String>,
+    /// The number that the document gives it, if any. SSO and SLO endpoints need none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u16>,
+    /// It takes logout requests that want no answer (Asynchronous Single Logout 1.0, 2.3).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asynchronous: bool,
 }
 
 impl Endpoint {
+    /// One that takes everything at the same place.
+    pub fn new(binding: Binding, location: impl Into<String>) -> Self {
+        let location = location.into();
+        Self { binding, location, response_location: None, index: None, asynchronous: false }
+    }
+
     /// The URL for messages of this kind.
     pub fn location_for(&self, kind: MessageKind) -> &str {
         match (kind, &self.response_location) {
@@ -102,13 +115,16 @@ pub enum BindingError {
     Deflate,
     #[error("the message is longer than {limit} bytes")]
     TooLarge { limit: usize },
+    #[error("the message unpacks to more than {} times its size", redirect::MOST_RATIO)]
+    Ratio,
     #[error("the message is not XML; perhaps it is compressed, which POST does not allow")]
     NotXml,
     #[error("the query is not signed")]
     Unsigned,
     #[error("the signature algorithm is not accepted")]
     Algorithm,
-    #[error(transparent)]
+    /// Of a query. It holds over the octets as the IdP wrote them and over no others.
+    #[error("{0}; or something between the IdP and us has encoded the query anew")]
     Signature(#[from] SignatureError),
 }
 
@@ -125,6 +141,7 @@ impl BindingError {
             Self::Base64(_) => "binding.base64",
             Self::Deflate => "binding.deflate",
             Self::TooLarge { .. } => "binding.too_large",
+            Self::Ratio => "binding.ratio",
             Self::NotXml => "binding.not_xml",
             Self::Unsigned => "binding.unsigned",
             Self::Algorithm => "binding.algorithm",
@@ -135,9 +152,10 @@ impl BindingError {
 
 /// Base64 as it really arrives: with line breaks (RFC 2045) or without, padded or not.
 fn decode_base64(text: &str, name: &'static str) -> Result<Vec<u8>, BindingError> {
-    let space = |c: char| matches!(c, ' ' | '\t' | '\r' | '\n');
-    let decoded = if text.contains(space) {
-        BASE64.decode(text.replace(space, ""))
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    // Bytes, and all of them: the text is long, and the compiler looks at many at once.
+    let decoded = if text.bytes().fold(false, |found, byte| found | is_space(&byte)) {
+        BASE64.decode(text.bytes().filter(|byte| !is_space(byte)).collect::<Vec<u8>>())
     } else {
         BASE64.decode(text)
     };
@@ -158,11 +176,8 @@ mod tests {
 
     #[test]
     fn answers_go_to_the_response_location() {
-        let mut endpoint = Endpoint {
-            binding: Binding::Post,
-            location: "https://a.example".into(),
-            response_location: Some("https://b.example".into()),
-        };
+        let mut endpoint = Endpoint::new(Binding::Post, "https://a.example");
+        endpoint.response_location = Some("https://b.example".into());
         assert_eq!(endpoint.location_for(MessageKind::Request), "https://a.example");
         assert_eq!(endpoint.location_for(MessageKind::Response), "https://b.example");
         endpoint.response_location = None;

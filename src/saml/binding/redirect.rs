@@ -15,8 +15,17 @@ use crate::xml::algorithm::SignatureAlgorithm;
 use crate::xml::sign::{SignError, SigningKey};
 use crate::xml::verify::TrustedKeys;
 
+/// How many times its size a message may have when it is unpacked. Real ones have two to five times;
+/// DEFLATE could do a thousand, and what is cheap to send would be dear to read.
+pub(super) const MOST_RATIO: usize = 100;
+
 /// The only encoding there is (SAML Bindings 3.4.4.1).
 const DEFLATE: &str = "urn:oasis:names:tc:SAML:2.0:bindings:URL-Encoding:DEFLATE";
+
+/// Longest URL that is sure to arrive, in bytes. Web servers and proxies commonly cut off or refuse
+/// request lines of 8 KiB; 1 KiB is left for whatever they put in front of the path. A sender that
+/// has another binding to choose uses it for longer messages.
+pub const MAX_URL_BYTES: usize = 7 * 1024;
 
 /// The whole URL that carries a message. An endpoint that has a query already keeps it.
 ///
@@ -164,12 +173,16 @@ impl RedirectMessage<'_> {
     /// If it is not one raw DEFLATE stream in base64, or unpacks to more than `limit` bytes.
     pub fn inflate(&self, limit: usize) -> Result<Vec<u8>, BindingError> {
         let compressed = decode_base64(&self.message.decoded, self.kind.parameter())?;
-        let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+        let most = limit.min(compressed.len().saturating_mul(MOST_RATIO));
+        let most = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
         let mut inflated = Vec::new();
         let mut stream = DeflateDecoder::new(compressed.as_slice()).take(most);
         stream.read_to_end(&mut inflated).map_err(|_| BindingError::Deflate)?;
         if inflated.len() > limit {
             return Err(BindingError::TooLarge { limit });
+        }
+        if inflated.len() > compressed.len().saturating_mul(MOST_RATIO) {
+            return Err(BindingError::Ratio);
         }
         match stream.into_inner().into_inner() {
             [] if !inflated.is_empty() => Ok(inflated),
@@ -384,6 +397,25 @@ mod tests {
             assert_eq!(inflate(&unsigned(&bad)), Err(BindingError::Deflate));
         }
         assert_eq!(inflate("SAMLRequest=%3C"), Err(BindingError::Base64("SAMLRequest")));
+    }
+
+    #[test]
+    fn unpacking_is_in_proportion_to_what_came() {
+        let inflate = |bytes: &[u8], limit| {
+            let query = unsigned(bytes);
+            RawQuery::new(&query).parse().unwrap().inflate(limit).map(|xml| xml.len())
+        };
+        let bomb = STANDARD.decode(deflate(&"a".repeat(8 * 1024 * 1024))).unwrap();
+        assert!(bomb.len() < 8 * 1024 + 512, "{}", bomb.len());
+        assert_eq!(inflate(&bomb, usize::MAX), Err(BindingError::Ratio));
+        assert_eq!(inflate(&bomb, 256 * 1024), Err(BindingError::TooLarge { limit: 256 * 1024 }));
+        // Small ones are no exception.
+        let small = STANDARD.decode(deflate(&"<a b=''/>".repeat(20_000))).unwrap();
+        assert!(small.len() * 100 < 180_000, "{}", small.len());
+        assert_eq!(inflate(&small, 256 * 1024), Err(BindingError::Ratio));
+        // What a message could be is none of it.
+        let even = STANDARD.decode(deflate(&"<a>0123456789</a>".repeat(40))).unwrap();
+        assert_eq!(inflate(&even, 256 * 1024), Ok(680));
     }
 
     #[test]

@@ -7,6 +7,8 @@ pub enum LocationFault {
     Malformed,
     #[error("does not begin with https (http is accepted on a loopback host only)")]
     Scheme,
+    #[error("does not begin with https or http")]
+    NoPage,
     #[error("holds a user name or password")]
     Credentials,
     #[error("has a fragment, which would swallow the message")]
@@ -20,18 +22,11 @@ const MESSAGE_PARAMETERS: [&str; 6] =
 
 /// Whether a browser may be sent there with a message. The URL itself is used as it is written.
 pub(super) fn check(location: &str) -> Result<(), LocationFault> {
-    // A URL parser drops these without a word, and so turns " javascript:" into something else.
-    if location.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
-        return Err(LocationFault::Malformed);
-    }
-    let url = Url::parse(location).map_err(|_| LocationFault::Malformed)?;
+    let url = read(location)?;
     match url.scheme() {
         "https" => {}
         "http" if is_loopback(&url) => {}
         _ => return Err(LocationFault::Scheme),
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(LocationFault::Credentials);
     }
     if url.fragment().is_some() {
         return Err(LocationFault::Fragment);
@@ -41,6 +36,24 @@ pub(super) fn check(location: &str) -> Result<(), LocationFault> {
         return Err(LocationFault::Parameter);
     }
     Ok(())
+}
+
+/// Whether this is a page that could be shown to people as a link.
+pub(super) fn check_page(location: &str) -> Result<(), LocationFault> {
+    let url = read(location)?;
+    if matches!(url.scheme(), "https" | "http") { Ok(()) } else { Err(LocationFault::NoPage) }
+}
+
+fn read(location: &str) -> Result<Url, LocationFault> {
+    // A URL parser drops these without a word, and so turns " javascript:" into something else.
+    if location.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
+        return Err(LocationFault::Malformed);
+    }
+    let url = Url::parse(location).map_err(|_| LocationFault::Malformed)?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(LocationFault::Credentials);
+    }
+    Ok(url)
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -93,6 +106,22 @@ mod tests {
             ("https://idp.example/?a=1&relaystate=x", Parameter),
         ] {
             assert_eq!(check(bad), Err(fault), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_page_may_be_plain_but_never_script() {
+        for good in ["https://idp.example/help?code=ERRORURL_CODE#top", "http://idp.example/help"] {
+            assert_eq!(check_page(good), Ok(()), "{good}");
+        }
+        for (bad, fault) in [
+            ("javascript:alert(1)", LocationFault::NoPage),
+            ("data:text/html,x", LocationFault::NoPage),
+            (" javascript:alert(1)", LocationFault::Malformed),
+            ("/help", LocationFault::Malformed),
+            ("https://u:p@idp.example/", LocationFault::Credentials),
+        ] {
+            assert_eq!(check_page(bad), Err(fault), "{bad}");
         }
     }
 }

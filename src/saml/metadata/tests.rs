@@ -2,6 +2,7 @@ use openssl::pkey::PKey;
 use openssl::rsa::Rsa;
 
 use super::*;
+use crate::saml::Binding;
 use crate::saml::fixture::{IDP, at, base64_of, certificate, certificate_of, idp_metadata, now};
 use crate::xml::verify::KeyKind;
 
@@ -43,8 +44,19 @@ fn named(entity_id: &str) -> String {
     idp_metadata().replace(IDP, entity_id)
 }
 
+/// The only thing that is wrong.
+fn only(result: Result<IdpMetadata, MetadataError>) -> Finding {
+    match result.unwrap_err() {
+        MetadataError::Content(findings) => match findings.as_slice() {
+            [only] => only.clone(),
+            more => panic!("{more:?}"),
+        },
+        other => panic!("{other}"),
+    }
+}
+
 fn is_content(result: Result<IdpMetadata, MetadataError>, wanted: &ContentFault) -> bool {
-    matches!(result, Err(MetadataError::Content { fault, .. }) if fault == *wanted)
+    only(result).fault == *wanted
 }
 
 #[test]
@@ -58,7 +70,9 @@ fn everything_that_is_needed_is_read() {
         [Endpoint {
             binding: Binding::Post,
             location: "https://idp.example/sso".into(),
-            response_location: None
+            response_location: None,
+            index: None,
+            asynchronous: false,
         }]
     );
     assert_eq!(
@@ -66,7 +80,9 @@ fn everything_that_is_needed_is_read() {
         [Endpoint {
             binding: Binding::Redirect,
             location: "https://idp.example/slo".into(),
-            response_location: Some("https://idp.example/slo/answer".into())
+            response_location: Some("https://idp.example/slo/answer".into()),
+            index: None,
+            asynchronous: false,
         }]
     );
     assert_eq!(metadata.name_id_formats, ["urn:format"]);
@@ -85,10 +101,8 @@ fn keys_without_use_verify_and_keys_for_encryption_do_not() {
     let (one, two) = (fresh(), fresh());
     let key_count = |xml: &str| with_keys(xml).map(|metadata| metadata.key_info.len());
     let none = |xml: &str| {
-        matches!(
-            with_keys(xml),
-            Err(MetadataError::Content { fault: ContentFault::NoSigningKey(_), line: 2, .. })
-        )
+        let only = only(with_keys(xml));
+        matches!(only.fault, ContentFault::NoSigningKey(_)) && only.line == 2
     };
     assert_eq!(key_count(&key("", &x509(&[&one]))), Ok(1));
     assert!(none(&key(r#" use="encryption""#, &x509(&[&one]))));
@@ -106,6 +120,11 @@ fn only_the_first_certificate_of_a_chain_is_the_identity_providers() {
     let chain = with_keys(&key("", &x509(&[&own, &issuer]))).unwrap();
     let alone = with_keys(&key("", &x509(&[&own]))).unwrap();
     assert_eq!(chain.key_info, alone.key_info);
+    assert_eq!(chain.warnings, [MetadataWarning::ChainIgnored { line: 3 }]);
+    assert_eq!(alone.warnings, []);
+    // Each X509Data has a first one.
+    let both = with_keys(&key("", &(x509(&[&own]) + &x509(&[&issuer])))).unwrap();
+    assert_eq!(both.key_info.len(), 2);
 }
 
 #[test]
@@ -115,8 +134,9 @@ fn a_certificate_is_read_with_line_breaks_and_a_damaged_one_is_named() {
     assert!(with_keys(&key("", &x509(&[&wrapped]))).is_ok());
     let cut = &certificate[..certificate.len() - 8];
     for damaged in [cut, "", "x", "-----BEGIN CERTIFICATE-----"] {
-        let result = with_keys(&key("", &x509(&[damaged])));
-        assert!(is_content(result, &ContentFault::Certificate), "{damaged}");
+        let found = only(with_keys(&key("", &x509(&[damaged]))));
+        assert_eq!(found.fault, ContentFault::Certificate, "{damaged}");
+        assert_eq!((found.element.as_str(), found.line), ("X509Certificate", 3));
     }
 }
 
@@ -141,7 +161,12 @@ fn a_bare_rsa_key_is_read_and_a_weak_one_is_not_used() {
     assert!(matches!(both.warnings.as_slice(), [MetadataWarning::KeyIgnored { line: 3, .. }]));
     let alone = with_keys(&key("", &weak)).unwrap_err();
     assert_eq!(alone.code(), "metadata.no_signing_key");
-    assert!(alone.to_string().contains("1024 bits"), "{alone}");
+    assert!(
+        alone
+            .to_string()
+            .contains("line 3: KeyValue: a signing key is not used: the RSA key has 1024 bits"),
+        "{alone}"
+    );
 }
 
 #[test]
@@ -174,11 +199,18 @@ fn expired_metadata_is_refused_wherever_it_says_so() {
     assert_eq!(until(entity(&at(1))), Ok(Some(now().shifted(1_000_000))));
     assert_eq!(until(role(entity(&at(9)), &at(5))), Ok(Some(now().shifted(5_000_000))));
     assert_eq!(until(role(entity(&at(5)), &at(9))), Ok(Some(now().shifted(5_000_000))));
-    let expired = |xml: String| matches!(until(xml), Err(MetadataError::Expired { .. }));
-    assert!(expired(entity(&at(0))));
-    assert!(expired(role(idp_metadata(), &at(-1))));
-    assert!(expired(around(entity(&at(9)), &at(-1))));
-    assert!(is_content(read(&entity("soon")), &ContentFault::Time("validUntil")));
+    let expired = |xml: String| {
+        let found = only(read(&xml));
+        matches!(found.fault, ContentFault::Expired { .. }).then_some(found.element)
+    };
+    assert_eq!(expired(entity(&at(0))).as_deref(), Some("EntityDescriptor"));
+    assert_eq!(expired(role(idp_metadata(), &at(-1))).as_deref(), Some("IDPSSODescriptor"));
+    let outside = expired(around(entity(&at(9)), &at(-1)));
+    assert_eq!(outside.as_deref(), Some("EntitiesDescriptor"));
+    // A child cannot make it longer.
+    assert_eq!(until(around(entity(&at(9)), &at(3))), Ok(Some(now().shifted(3_000_000))));
+    let no_time = ContentFault::Time { attribute: "validUntil", kind: "a date and time" };
+    assert!(is_content(read(&entity("soon")), &no_time));
 }
 
 #[test]
@@ -222,15 +254,11 @@ fn every_url_is_checked_and_the_bad_one_is_named() {
         let error =
             read(&xml.replace(&format!("\"{location}\""), &format!("\"{bad}\""))).unwrap_err();
         let fault = LocationFault::Scheme;
-        match error {
-            MetadataError::Content { element: found, fault: found_fault, line } => {
-                assert_eq!(found, element);
-                assert!(line > 2);
-                let value = bad.to_owned();
-                assert_eq!(found_fault, ContentFault::Location { attribute, value, fault });
-            }
-            other => panic!("{other}"),
-        }
+        let found = only(Err(error));
+        assert_eq!(found.element, element);
+        assert!(found.line > 2);
+        let value = bad.to_owned();
+        assert_eq!(found.fault, ContentFault::Location { attribute, value, fault });
     }
     let loopback = idp_metadata().replace("https://idp.example/s", "http://localhost:9000/s");
     assert!(read(&loopback).is_ok());
@@ -273,14 +301,90 @@ fn names_for_people_are_found() {
 fn what_is_no_metadata_is_refused_with_the_place() {
     assert!(matches!(read("<html/>"), Err(MetadataError::NotMetadata { line: 1, .. })));
     assert!(matches!(read("<a>"), Err(MetadataError::Xml(_))));
-    assert!(matches!(
-        read(&idp_metadata().replace("entityID=", "entityId=")),
-        Err(MetadataError::Shape(_))
-    ));
+    let nameless = read(&idp_metadata().replace("entityID=", "entityId="));
+    assert!(is_content(nameless, &ContentFault::MissingAttribute("entityID".into())));
     assert!(is_content(read(&named("idp")), &ContentFault::EntityId));
     let role_start = idp_metadata().find("<md:IDPSSODescriptor").unwrap();
     let role_end = idp_metadata().find("</md:EntityDescriptor>").unwrap();
     let xml = idp_metadata();
     let doubled = format!("{}{}{}", &xml[..role_end], &xml[role_start..role_end], &xml[role_end..]);
     assert!(is_content(read(&doubled), &ContentFault::SecondRole));
+}
+
+#[test]
+fn several_faults_are_told_at_once_each_with_its_place() {
+    let xml = idp_metadata()
+        .replace("https://idp.example/sso", "javascript:alert(1)")
+        .replace("https://idp.example/slo/answer", "data:text/html,x")
+        .replace("<md:KeyDescriptor use=\"signing\">", "<md:KeyDescriptor use=\"both\">")
+        .replace(" WantAuthn", " errorURL=\"vbscript:x\" cacheDuration=\"soon\" WantAuthn");
+    let error = read(&xml).unwrap_err();
+    let told: Vec<_> =
+        error.findings().iter().map(|it| (it.element.as_str(), it.line, it.fault.code())).collect();
+    assert_eq!(
+        told,
+        [
+            ("IDPSSODescriptor", 2, "metadata.time"),
+            ("KeyDescriptor", 3, "metadata.key_use"),
+            ("SingleLogoutService", 4, "metadata.location"),
+            ("SingleSignOnService", 6, "metadata.location"),
+            ("IDPSSODescriptor", 2, "metadata.location"),
+        ]
+    );
+    assert_eq!(error.code(), "metadata.time");
+    let text = error.to_string();
+    assert!(text.contains("line 4: SingleLogoutService: ResponseLocation \"data:"), "{text}");
+    // A file full of faults is not told to its end.
+    let endpoint = "<md:SingleSignOnService Binding=\"x\"/>";
+    let flood = idp_metadata().replacen(
+        "<md:NameIDFormat>",
+        &(endpoint.repeat(20_000) + "<md:NameIDFormat>"),
+        1,
+    );
+    assert_eq!(read(&flood).unwrap_err().findings().len(), 20);
+}
+
+#[test]
+fn the_first_role_for_saml_2_counts_and_unknown_things_do_not_matter() {
+    let xml = idp_metadata();
+    let (start, end) =
+        (xml.find("<md:IDPSSODescriptor").unwrap(), xml.find("</md:EntityDescriptor>").unwrap());
+    // The role of another protocol, with everything in it that would be refused.
+    let old = xml[start..end]
+        .replace(ns::SAMLP, "urn:oasis:names:tc:SAML:1.1:protocol urn:mace:shibboleth:1.0")
+        .replace("https://idp.example/sso", "javascript:alert(1)");
+    let extensions = "<md:Extensions><x:y xmlns:x=\"urn:x:y\" z=\"1\"><md:KeyDescriptor/></x:y>\
+        </md:Extensions>";
+    let strange = format!("{}{old}{}", &xml[..start], &xml[start..])
+        .replace("\"><ds:KeyInfo>", "\" x:odd=\"1\" xmlns:x=\"urn:x:y\" odd=\"2\"><ds:KeyInfo>")
+        .replacen("\n<md:KeyDescriptor", &format!("\n{extensions}<md:KeyDescriptor"), 2);
+    assert_ne!(strange, xml);
+    let read = read(&strange).unwrap();
+    assert_eq!(read.single_sign_on[0].location, "https://idp.example/sso");
+    assert_eq!(read.other_endpoints.len(), 1);
+    assert_eq!(read.other_endpoints[0].binding, "urn:mace:shibboleth:1.0:profiles:AuthnRequest");
+}
+
+#[test]
+fn what_else_it_says_is_kept() {
+    let more = "<md:Extensions><s:Scope xmlns:s=\"urn:mace:shibboleth:metadata:1.0\"> example.org \
+        </s:Scope><s:Scope xmlns:s=\"urn:mace:shibboleth:metadata:1.0\" regexp=\"true\">.*</s:Scope>\
+        <s:Scope xmlns:s=\"urn:mace:shibboleth:metadata:1.0\" regexp=\"false\">example.com</s:Scope>\
+        </md:Extensions><md:KeyDescriptor";
+    let xml = idp_metadata()
+        .replacen("<md:KeyDescriptor", more, 1)
+        .replace(" WantAuthn", " errorURL=\"https://idp.example/help?c=ERRORURL_CODE\" WantAuthn")
+        .replace(
+            " ResponseLocation",
+            " index=\"7\" a:supportsAsynchronous=\"true\" \
+              xmlns:a=\"urn:oasis:names:tc:SAML:2.0:protocol:ext:async-slo\" ResponseLocation",
+        );
+    let metadata = read(&xml).unwrap();
+    assert_eq!(metadata.scopes, ["example.org", "example.com"]);
+    assert_eq!(metadata.warnings, [MetadataWarning::ScopeIgnored { line: 3 }]);
+    assert_eq!(metadata.error_url.as_deref(), Some("https://idp.example/help?c=ERRORURL_CODE"));
+    let [slo] = metadata.single_logout.as_slice() else { panic!("{metadata:?}") };
+    assert_eq!((slo.index, slo.asynchronous), (Some(7), true));
+    let plain = good();
+    assert_eq!((plain.scopes.len(), plain.error_url), (0, None));
 }

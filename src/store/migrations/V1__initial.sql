@@ -21,7 +21,8 @@ CREATE TABLE signing_key (
     certificate {BYTES},
     sealed      {BYTES} NOT NULL,
     created_at  BIGINT NOT NULL,
-    retired_at  BIGINT
+    active_from BIGINT NOT NULL,
+    revoked_at  BIGINT
 );
 
 CREATE TABLE client (
@@ -106,10 +107,12 @@ CREATE TABLE idp_session (
     browser_session_id TEXT NOT NULL REFERENCES browser_session (id) ON DELETE CASCADE,
     idp_id             TEXT NOT NULL,
     name_id_hash       {BYTES} NOT NULL,
+    principal_hash     {BYTES} NOT NULL,
     sealed             {BYTES} NOT NULL,
     UNIQUE (browser_session_id, idp_id, name_id_hash)
 );
-CREATE INDEX idp_session_name_id ON idp_session (name_id_hash);
+-- By IdP and the value of the NameID: what a LogoutRequest may mean.
+CREATE INDEX idp_session_principal ON idp_session (principal_hash);
 
 CREATE TABLE app_session (
     id                 TEXT PRIMARY KEY,
@@ -179,6 +182,18 @@ CREATE TABLE leg (
 CREATE INDEX leg_request ON leg (request_id) WHERE request_id IS NOT NULL;
 CREATE INDEX leg_relay_state ON leg (relay_state_hash) WHERE relay_state_hash IS NOT NULL;
 CREATE INDEX leg_due ON leg (due_at) WHERE due_at IS NOT NULL;
+
+-- A LogoutRequest of an IdP: carried out once, and remembered for sign-ins that it overtook.
+CREATE TABLE ended_principal (
+    idp_id         TEXT NOT NULL,
+    request_id     TEXT NOT NULL,
+    principal_hash {BYTES} NOT NULL,
+    sealed         {BYTES} NOT NULL,
+    expires_at     BIGINT NOT NULL,
+    PRIMARY KEY (idp_id, request_id)
+);
+CREATE INDEX ended_principal_principal ON ended_principal (principal_hash);
+CREATE INDEX ended_principal_expires ON ended_principal (expires_at);
 
 CREATE TABLE audit (
     id                 TEXT PRIMARY KEY,

@@ -1,7 +1,8 @@
 use zeroize::Zeroizing;
 
-use super::{query, table};
+use super::{At, query, table};
 use crate::change::{KeyPurpose, StoredSigningKey};
+use crate::clock::Timestamp;
 use crate::id::{ClientId, IdpId};
 use crate::secret::TokenHash;
 use crate::store::sealed::{SealedStore, place};
@@ -20,6 +21,7 @@ pub struct FoundClient {
 #[derive(Clone, Debug)]
 pub struct FoundIdp {
     pub id: IdpId,
+    pub entity_id: String,
     pub settings: String,
     pub metadata: String,
     pub source: String,
@@ -30,16 +32,18 @@ pub struct FoundIdp {
 #[derive(Clone, Debug)]
 pub struct FoundSigningKey {
     pub key: StoredSigningKey,
-    pub retired: bool,
+    pub created_at: Timestamp,
+    pub revoked: bool,
 }
 
 impl SealedStore {
     /// Grows with every settings write.
-    pub async fn settings_version(&self) -> Result<i64, StoreError> {
+    pub async fn settings_version(&self) -> Result<At<i64>, StoreError> {
         let sql = "SELECT value FROM setting WHERE name = 'settings_version'";
         let snapshot = self.engine.select(vec![query(sql, vec![])]).await?;
         let row = table(&snapshot, 0).first();
-        row.ok_or_else(|| StoreError::Corrupt("settings_version is missing".into()))?.int("value")
+        let row = row.ok_or_else(|| StoreError::Corrupt("settings_version is missing".into()))?;
+        Ok(At { now: snapshot.now, found: row.int("value")? })
     }
 
     /// A client that is not disabled.
@@ -58,15 +62,23 @@ impl SealedStore {
     }
 
     pub async fn idp(&self, id: &IdpId) -> Result<Option<FoundIdp>, StoreError> {
-        let sql = "SELECT id, settings, metadata, source, disabled_at FROM identity_provider \
-                   WHERE id = $1";
+        let sql = "SELECT id, entity_id, settings, metadata, source, disabled_at \
+                   FROM identity_provider WHERE id = $1";
         let snapshot = self.engine.select(vec![query(sql, vec![id.as_str().into()])]).await?;
         table(&snapshot, 0).first().map(idp).transpose()
     }
 
+    /// The IdP of this entity ID; an enabled one before those that are disabled.
+    pub async fn idp_of_entity(&self, entity_id: &str) -> Result<Option<IdpId>, StoreError> {
+        let sql = "SELECT id FROM identity_provider WHERE entity_id = $1 \
+                   ORDER BY disabled_at IS NOT NULL, updated_at DESC LIMIT 1";
+        let snapshot = self.engine.select(vec![query(sql, vec![entity_id.into()])]).await?;
+        table(&snapshot, 0).first().map(|row| row.parse("id")).transpose()
+    }
+
     pub async fn idps(&self) -> Result<Vec<FoundIdp>, StoreError> {
-        let sql = "SELECT id, settings, metadata, source, disabled_at FROM identity_provider \
-                   ORDER BY id";
+        let sql = "SELECT id, entity_id, settings, metadata, source, disabled_at \
+                   FROM identity_provider ORDER BY id";
         let snapshot = self.engine.select(vec![query(sql, vec![])]).await?;
         table(&snapshot, 0).iter().map(idp).collect()
     }
@@ -99,10 +111,10 @@ impl SealedStore {
         row.map(|row| self.unseal(&place::secret_key(name), row.bytes("sealed")?)).transpose()
     }
 
-    /// Every signing key, the newest first.
+    /// Every signing key, in the order in which they were made.
     pub async fn signing_keys(&self) -> Result<Vec<FoundSigningKey>, StoreError> {
-        let sql = "SELECT id, purpose, algorithm, certificate, sealed, retired_at \
-                   FROM signing_key ORDER BY created_at DESC, id";
+        let sql = "SELECT id, purpose, algorithm, certificate, sealed, created_at, active_from, \
+                   revoked_at FROM signing_key ORDER BY created_at, id";
         let snapshot = self.engine.select(vec![query(sql, vec![])]).await?;
         table(&snapshot, 0).iter().map(|row| self.signing_key(row)).collect()
     }
@@ -114,20 +126,23 @@ impl SealedStore {
             .kek
             .open(&place, row.bytes("sealed")?)
             .map_err(|_| StoreError::Corrupt(format!("{place} does not open with this key")))?;
-        let purpose = match row.text("purpose")? {
-            "oidc" => KeyPurpose::Oidc,
-            "saml" => KeyPurpose::Saml,
-            "saml_encryption" => KeyPurpose::SamlEncryption,
-            other => return Err(StoreError::Corrupt(format!("key purpose {other:?}"))),
-        };
+        let purpose = row.text("purpose")?;
+        let known = KeyPurpose::ALL.into_iter().find(|known| known.as_str() == purpose);
+        let purpose =
+            known.ok_or_else(|| StoreError::Corrupt(format!("key purpose {purpose:?}")))?;
         let key = StoredSigningKey {
             id,
             purpose,
             algorithm: row.text("algorithm")?.to_owned(),
             certificate: row.optional_bytes("certificate")?.map(<[u8]>::to_vec),
+            active_from: row.timestamp("active_from")?,
             private,
         };
-        Ok(FoundSigningKey { key, retired: row.optional_int("retired_at")?.is_some() })
+        Ok(FoundSigningKey {
+            key,
+            created_at: row.timestamp("created_at")?,
+            revoked: row.optional_int("revoked_at")?.is_some(),
+        })
     }
 }
 
@@ -144,6 +159,7 @@ fn client(row: &Row) -> Result<FoundClient, StoreError> {
 fn idp(row: &Row) -> Result<FoundIdp, StoreError> {
     Ok(FoundIdp {
         id: row.parse("id")?,
+        entity_id: row.text("entity_id")?.to_owned(),
         settings: row.text("settings")?.to_owned(),
         metadata: row.text("metadata")?.to_owned(),
         source: row.text("source")?.to_owned(),

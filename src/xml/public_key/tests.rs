@@ -28,6 +28,16 @@ fn only_keys_of_the_accepted_kinds_and_sizes_are_parsed() {
 }
 
 #[test]
+fn the_thumbprint_is_of_the_whole_subject_public_key_info() {
+    let ec = [Nid::X9_62_PRIME256V1, Nid::SECP384R1, Nid::SECP521R1].map(test_keys::ec);
+    for key in std::iter::once(test_keys::rsa(2048)).chain(ec) {
+        let spki = key.public_key_to_der().unwrap();
+        let thumbprint = public(&key).unwrap().thumbprint();
+        assert_eq!(thumbprint.as_bytes(), &openssl::sha::sha256(&spki));
+    }
+}
+
+#[test]
 fn a_certificate_gives_its_key() {
     let key = test_keys::rsa(2048);
     let mut certificate = X509::builder().unwrap();

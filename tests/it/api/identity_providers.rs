@@ -98,8 +98,11 @@ async fn taken(on: On) {
     let problem_of_it = problem(&twice, 409, "entity_id_taken");
     let detail = problem_of_it["detail"].as_str().unwrap();
     assert!(detail.contains(world.idp.entity_id().as_str()), "{detail}");
-    // Nor by replacing the metadata of another connection.
-    problem(&world.add_idp("other", &world.idp.metadata(), "").await, 409, "entity_id_taken");
+    // Nor by replacing the metadata of another connection, whether that is meant or not.
+    let named = format!("&entity_id={}", world.idp.entity_id());
+    for (settings, code) in [("", "entity_id_changed"), (&named, "entity_id_taken")] {
+        problem(&world.add_idp("other", &world.idp.metadata(), settings).await, 409, code);
+    }
     let third = other.replace("other.example", "third.example");
     let domain = world.add_idp("third", &third, "&domains=EXAMPLE.com").await;
     problem(&domain, 409, "domain_taken");

@@ -40,11 +40,71 @@ fn an_idp_is_checked_added_listed_and_shown() {
         let text = place.done(arguments);
         assert!(text.contains("https://corp.example/metadata"), "{arguments:?}: {text}");
     }
-    // Again with the same id: new metadata.
+    // Again with the same id: new metadata. Of another entity only if that is meant.
     place.write("corp.xml", &metadata_of("https://new.example"));
-    place.done(&["idp", "add", "corp", "--metadata", "corp.xml"]);
+    let said = place.fails(1, &["idp", "add", "corp", "--metadata", "corp.xml"]);
+    assert!(said.contains("https://new.example/metadata") && said.contains("entity_id"), "{said}");
+    let kept = place.json(&["idp", "show", "corp", "--json"]);
+    assert_eq!(kept["entity_id"], "https://corp.example/metadata");
+    let entity_id = ["--entity-id", "https://new.example/metadata"];
+    place.done(&[&["idp", "add", "corp", "--metadata", "corp.xml"][..], &entity_id].concat());
     let shown = place.json(&["idp", "show", "corp", "--json"]);
     assert_eq!(shown["entity_id"], "https://new.example/metadata");
+}
+
+/// A federation's file: thousands of entities, of which one is wanted.
+#[test]
+fn one_entity_is_taken_out_of_a_file_of_any_length() {
+    let place = Place::new("");
+    let entity = |n: usize| metadata_of(&format!("https://idp{n}.example"));
+    let (one, other) = (entity(1), entity(2));
+    let many =
+        |n: usize| other.replace("https://idp2.example", &format!("https://many{n}.example"));
+    let mut file =
+        String::from("<md:EntitiesDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\">\n");
+    file.extend((0..1000).map(many));
+    file.push_str(&one);
+    file.extend((1000..2000).map(many));
+    file.push_str("\n</md:EntitiesDescriptor>\n");
+    assert!(file.len() > 3 * 1024 * 1024, "{}", file.len());
+    place.write("federation.xml", &file);
+    let entity_id = ["--entity-id", "https://idp1.example/metadata"];
+
+    let check = [&["idp", "check", "federation.xml", "--json"][..], &entity_id].concat();
+    assert_eq!(place.json(&check)["sign_in"].as_array().map(Vec::len), Some(2));
+    let said = place.fails(1, &["idp", "check", "federation.xml"]);
+    assert!(
+        said.contains("2001 identity providers") && said.contains("https://many0.example"),
+        "{said}"
+    );
+    let add = [&["idp", "add", "corp", "--metadata", "federation.xml"][..], &entity_id].concat();
+    place.done(&add);
+    let shown = place.json(&["idp", "show", "corp", "--json"]);
+    assert_eq!(shown["entity_id"], "https://idp1.example/metadata");
+
+    // Its signature would be over the whole file.
+    let key = sloop::keys::SigningKey::generate(sloop::keys::KeyAlgorithm::Es256, 0).unwrap();
+    let der = key.private_key().public_key_to_pem().unwrap();
+    place.write("federation.pem", &String::from_utf8(der).unwrap());
+    let pinned = [&check[..], &["--metadata-key", "federation.pem"]].concat();
+    let said = place.fails(1, &pinned);
+    assert!(said.contains("signature can be checked up to"), "{said}");
+    place.write("cut.xml", &file[..file.len() - 40]);
+    let cut = [&["idp", "check", "cut.xml"][..], &entity_id].concat();
+    assert!(place.fails(1, &cut).contains("cut.xml: line "));
+}
+
+#[test]
+fn a_refresh_tells_of_each_idp_what_came_of_it() {
+    let place = Place::new("");
+    place.write("corp.xml", &metadata_of("https://corp.example"));
+    place.done(&["idp", "add", "corp", "--metadata", "corp.xml"]);
+    assert_eq!(place.json(&["idp", "refresh", "--json"]), json!([]));
+    let said = place.run(&["idp", "refresh", "corp"]);
+    assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
+    assert!(said.out.contains("was not connected by a URL"), "{}", said.out);
+    let said = place.fails(1, &["idp", "add", "new", "--metadata", "http://127.0.0.1:9/metadata"]);
+    assert!(said.contains("127.0.0.1"), "{said}");
 }
 
 #[test]
@@ -104,12 +164,17 @@ fn a_client_is_added_listed_and_shown_and_its_secret_only_once() {
     let secret = said.out.lines().find_map(|line| line.strip_prefix("client_secret ")).unwrap();
     assert!(secret.len() >= 32 && said.err.contains("not shown again"), "{}", said.err);
 
-    let shown = place.json(&["client", "show", "wiki"]);
+    let shown = place.json(&["client", "show", "wiki", "--json"]);
     assert_eq!(shown["redirect_uris"], json!(["https://wiki.example/callback"]));
     assert_eq!(shown["scope"], "all_apps");
     let list = place.json(&["client", "list", "--json"]);
     assert_eq!(list, json!([shown]));
-    for text in [shown.to_string(), place.done(&["client", "list"])] {
+    let read = place.done(&["client", "show", "wiki"]);
+    assert!(
+        read.contains("client                   wiki\nkind                     confidential\n")
+    );
+    assert!(read.contains("scope of a logout        all_apps\n"), "{read}");
+    for text in [shown.to_string(), read, place.done(&["client", "list"])] {
         assert!(text.contains("wiki") && !text.contains(secret), "{text}");
     }
 

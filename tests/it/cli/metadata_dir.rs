@@ -1,7 +1,11 @@
 //! The `metadata/` folder of a running service: what appears, changes and vanishes there counts.
 
 use serde_json::{Value, json};
-use sloop::mock_idp::{Entry, Options};
+use sloop::clock::Clock;
+use sloop::keys::{KeyAlgorithm, SigningKey as KeyPair};
+use sloop::mock_idp::{Entry, MockIdp, Options, Slo};
+use sloop::rng::Rng;
+use sloop::xml::sign::{SigningKey, sign_enveloped};
 
 use super::{ISSUER, Place, SECRET, app, declared, eventually, idp, metadata_of, open};
 
@@ -26,16 +30,30 @@ async fn a_file_that_appears_changes_or_vanishes_is_noticed() {
     place.write("metadata/corp.xml", &metadata_of("https://one.example"));
     becomes(&place, "corp", "entity_id", json!("https://one.example/metadata")).await;
 
+    let slo = |slo| {
+        let options = Options { slo, ..Options::default() };
+        let idp = MockIdp::new("https://one.example", options, Clock::system(), Rng::system());
+        idp.unwrap().metadata()
+    };
+    place.write("metadata/corp.xml", &slo(Slo::None));
+    becomes(&place, "corp", "single_logout", json!([])).await;
+
+    // Another IdP under the same name is not what a changed file means.
     place.write("metadata/corp.xml", &metadata_of("https://second.example"));
-    becomes(&place, "corp", "entity_id", json!("https://second.example/metadata")).await;
+    let line = serving.says("entity_id").await;
+    assert!(line.contains("https://second.example") && line.contains("ERROR"), "{line}");
+    let kept = place.json(&["idp", "show", "corp", "--json"]);
+    assert_eq!(kept["entity_id"], "https://one.example/metadata");
+    place.write("metadata/corp.xml", &slo(Slo::Redirect));
+    becomes(&place, "corp", "single_logout", json!(["Redirect https://one.example/slo"])).await;
 
     std::fs::remove_file(place.path("metadata/corp.xml")).unwrap();
     let gone = becomes(&place, "corp", "disabled", json!(true)).await;
     // Disabled, not deleted.
-    assert_eq!(gone["entity_id"], "https://second.example/metadata");
+    assert_eq!(gone["entity_id"], "https://one.example/metadata");
     assert!(place.done(&["idp", "list"]).contains("disabled"));
 
-    place.write("metadata/corp.xml", &metadata_of("https://second.example"));
+    place.write("metadata/corp.xml", &metadata_of("https://one.example"));
     becomes(&place, "corp", "disabled", json!(false)).await;
     assert_eq!(serving.get("/readyz", &[]).await.status, 200);
 }
@@ -121,4 +139,32 @@ async fn a_vanished_idp_lets_nobody_in_and_is_not_asked_at_logout() {
     becomes(&place, "corp", "disabled", json!(false)).await;
     let (attempt, page) = open(&mut browser, &app, "ada").await;
     assert!(app.finish(&attempt, &page.url).await.is_ok(), "{}", page.summary());
+}
+
+/// `metadata_key` in `sloop.toml` is a file, as `metadata` is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_declared_key_must_have_signed_the_declared_metadata() {
+    let declared = "[[identity_providers]]\nid = \"corp\"\nmetadata = \"corp.xml\"\n\
+                    metadata_key = \"signer.pem\"\n";
+    let place = Place::new(declared);
+    let pair = KeyPair::generate(KeyAlgorithm::Rs256, 2048).unwrap();
+    let pem = pair.private_key().public_key_to_pem().unwrap();
+    place.write("signer.pem", &String::from_utf8(pem).unwrap());
+    let plain = metadata_of("https://corp.example");
+    let with_id = plain.replacen(" entityID=", " ID=\"_metadata\" entityID=", 1);
+    let key = SigningKey::from_pkcs8_der(&pair.to_pkcs8_der().unwrap()).unwrap();
+    place.write("corp.xml", &plain);
+
+    let serving = place.serve().await;
+    let line = serving.says("corp.xml").await;
+    assert!(line.contains("ERROR") && line.contains("not signed"), "{line}");
+    assert_eq!(place.json(&["idp", "list", "--json"]), json!([]));
+    place.write("corp.xml", &sign_enveloped(&with_id, &key, None).unwrap());
+    becomes(&place, "corp", "signature", json!("verified")).await;
+    // Nobody else's metadata takes its place.
+    let stranger = KeyPair::generate(KeyAlgorithm::Rs256, 2048).unwrap();
+    let stranger = SigningKey::from_pkcs8_der(&stranger.to_pkcs8_der().unwrap()).unwrap();
+    place.write("corp.xml", &sign_enveloped(&with_id, &stranger, None).unwrap());
+    serving.says("does not hold for the pinned key").await;
+    assert_eq!(place.json(&["idp", "show", "corp", "--json"])["signature"], "verified");
 }

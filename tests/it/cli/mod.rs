@@ -3,7 +3,9 @@
 mod commands;
 mod config;
 mod demo;
+mod keys;
 mod logouts;
+mod memory;
 mod metadata_dir;
 mod serve;
 

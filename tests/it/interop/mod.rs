@@ -3,6 +3,7 @@
 mod encryption;
 mod libxml2;
 mod logout;
+mod schema;
 mod sign_in;
 mod signxml;
 mod variants;

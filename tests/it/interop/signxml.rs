@@ -61,6 +61,7 @@ fn messages() -> Vec<String> {
         requested_authn_context: Vec::new(),
     };
     let logout_request = LogoutRequest {
+        asynchronous: false,
         id: "_logout-request".into(),
         issue_instant: now(),
         not_on_or_after: Some(now().plus(Duration::from_secs(300))),

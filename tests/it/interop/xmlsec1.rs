@@ -28,7 +28,7 @@ async fn our_certificate(world: &World) -> String {
 }
 
 /// The message in the page's form.
-fn message(page: &Page, field: &str) -> String {
+pub(super) fn message(page: &Page, field: &str) -> String {
     let form = page.form();
     let value = form.fields.iter().find(|(name, _)| name == field);
     let (_, value) = value.unwrap_or_else(|| panic!("no {field}: {}", page.summary()));
@@ -75,7 +75,7 @@ fn query_holds_and_its_twins_do_not(url: &Url, certificate_pem: &str) {
 }
 
 /// Goes on until the window is about to leave the service for the IdP, or is at a form for it.
-async fn leaving_for_the_idp(world: &World, browser: &mut Browser, url: &str) -> Page {
+pub(super) async fn leaving_for_the_idp(world: &World, browser: &mut Browser, url: &str) -> Page {
     let page = browser.get(url).await;
     let mut page =
         browser.follow_until(page, |next| next.as_str().starts_with(&world.idp_url)).await;
@@ -86,7 +86,7 @@ async fn leaving_for_the_idp(world: &World, browser: &mut Browser, url: &str) ->
     page
 }
 
-async fn signed_in(world: &World) -> (RelyingParty, Browser, String) {
+pub(super) async fn signed_in(world: &World) -> (RelyingParty, Browser, String) {
     let app = world.app("app-one").await;
     let mut browser = world.browser();
     let tokens = world.sign_in(&mut browser, &app, "ada").await;

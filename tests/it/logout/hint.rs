@@ -9,13 +9,16 @@ use openssl::hash::MessageDigest;
 use openssl::pkey::PKey;
 use openssl::sign::Signer;
 use serde_json::{Value, json};
-use sloop::change::{Change, KeyPurpose, StoredSigningKey};
+use sloop::change::KeyPurpose;
+use sloop::config::Config;
 use sloop::keys::{KeyAlgorithm, SigningKey, jws};
-use sloop::store::{Expect, Statement};
+use sloop::paths;
+use sloop::use_cases::Begin;
 
 use super::{home, signed_in};
 use crate::both;
-use crate::support::world::{On, World};
+use crate::support::jwt::kid;
+use crate::support::world::{On, Setting, World};
 
 /// Hints that look like `token` and were not issued by this service.
 async fn forgeries(world: &World, token: &str) -> Vec<(&'static str, String)> {
@@ -113,36 +116,19 @@ async fn expired(on: On) {
 
 both!(a_hint_of_a_retired_key_is_still_one, retired_key);
 async fn retired_key(on: On) {
-    let mut world = World::on(on).await;
+    let lasting = |config: &mut Config| {
+        let month = Duration::from_secs(30 * 24 * 3600);
+        (config.session.idle, config.session.absolute) = (month, month);
+    };
+    let world = Setting::on(on).config(lasting).begin().await;
     let app = world.app("app-one").await;
     let mut ada = signed_in(&world, &app, "ada").await;
-    let store = world.use_cases().store();
-    let retire = Statement {
-        sql: "UPDATE signing_key SET retired_at = created_at \
-              WHERE purpose = 'oidc' AND algorithm = 'RS256'",
-        params: Vec::new(),
-        expect: Expect::ExactlyOne,
-        what: "retire",
-    };
-    store.engine().apply(vec![retire]).await.unwrap();
-    let key = SigningKey::generate(KeyAlgorithm::Rs256, 2048).unwrap();
-    let add = Change::AddSigningKey(Box::new(StoredSigningKey {
-        id: key.kid().to_owned(),
-        purpose: KeyPurpose::Oidc,
-        algorithm: KeyAlgorithm::Rs256.as_str().to_owned(),
-        certificate: None,
-        private: key.to_pkcs8_der().unwrap(),
-    }));
-    store.commit(world.clock.now(), vec![add]).await.unwrap();
-    world.restart().await;
-
-    let bob = signed_in(&world, &app, "bob").await;
-    let kid = |token: &str| -> Value {
-        let header = URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
-        serde_json::from_slice::<Value>(&header).unwrap()["kid"].clone()
-    };
-    assert_eq!(kid(bob.hint()), key.kid());
-    assert_ne!(kid(ada.hint()), key.kid());
+    // The session outlives the overlap in which the key is still published.
+    world.use_cases().rotate_keys(KeyPurpose::Oidc, Begin::Now).await.unwrap();
+    world.clock.advance(Duration::from_secs(3 * 24 * 3600));
+    world.use_cases().refresh_keys().await.unwrap();
+    let published = world.get(paths::JWKS).await.body;
+    assert!(!published.contains(&kid(ada.hint())), "{published}");
     let hint = ada.hint().to_owned();
     let end = world.sign_out(&mut ada.browser, &app, &hint).await;
     assert_eq!(end.url.as_str(), home(&app));

@@ -9,17 +9,24 @@ mod end_page;
 mod end_session;
 mod forged_answer;
 mod hint;
+mod idp_initiated;
+mod idp_request_refused;
 mod interrupted;
 mod ladder;
 mod late_answer;
 mod lost_relay_state;
 mod main_job;
+mod overtaken;
+mod post_form;
 mod post_logout_uri;
 mod race;
+mod redirect_query;
 mod restart;
 mod scope;
+mod soap;
 mod story;
 mod v2_logout;
+mod wrapped_answer;
 
 use std::time::Duration;
 

@@ -5,6 +5,7 @@ mod code;
 mod discovery;
 mod id_token;
 mod id_token_hint;
+mod key_rotation;
 mod max_age;
 mod pkce;
 mod prompt;

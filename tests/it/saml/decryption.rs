@@ -378,6 +378,7 @@ fn an_encrypted_name_counts_as_it_was_before() {
 fn a_logout_request_may_name_its_person_in_secret() {
     let case = Case::new();
     let request = LogoutRequest {
+        asynchronous: false,
         id: "_1".into(),
         issue_instant: Timestamp::from_seconds(case.clock.now().as_seconds()),
         not_on_or_after: None,

@@ -1,9 +1,11 @@
 //! The key that IdPs encrypt to, over its life.
 
-use sloop::change::{Change, KeyPurpose, StoredSigningKey};
-use sloop::keys::{KeyAlgorithm, SigningKey, certificate};
+use std::time::Duration;
+
+use sloop::change::KeyPurpose;
 use sloop::mock_idp::Encryption;
 use sloop::store::{Expect, Statement};
+use sloop::use_cases::Begin;
 
 use super::{ask, forged};
 use crate::both;
@@ -27,49 +29,32 @@ async fn apply(world: &World, sql: &'static str) {
     world.use_cases().store().engine().apply(vec![statement]).await.unwrap();
 }
 
-/// Adds a key as a roll-over does, and returns its certificate.
-async fn add_key(world: &World) -> Vec<u8> {
-    let pair = SigningKey::generate(KeyAlgorithm::Rs256, 2048).unwrap();
-    let (now, day) = (world.clock.now(), std::time::Duration::from_secs(86_400));
-    let certificate =
-        certificate::self_signed(pair.private_key(), "second", now, day, [2; 16]).unwrap();
-    let add = Change::AddSigningKey(Box::new(StoredSigningKey {
-        id: pair.kid().to_owned(),
-        purpose: KeyPurpose::SamlEncryption,
-        algorithm: KeyAlgorithm::Rs256.as_str().to_owned(),
-        certificate: Some(certificate.clone()),
-        private: pair.to_pkcs8_der().unwrap(),
-    }));
-    world.use_cases().store().commit(now, vec![add]).await.unwrap();
-    certificate
+async fn time_passes(world: &World, days: u64) {
+    world.clock.advance(Duration::from_secs(days * 86_400));
+    world.use_cases().refresh_keys().await.unwrap();
 }
 
 both!(two_keys_decrypt_during_a_roll_over, roll_over);
 async fn roll_over(on: On) {
-    let mut world = World::on(on).await;
+    let world = World::on(on).await;
     let (forger, app) = forged(&world).await;
     let first = world.encryption_certificate().await;
-    let second = add_key(&world).await;
-    assert!(signs_in(&world, &forger, &app, &first).await);
-    assert!(!signs_in(&world, &forger, &app, &second).await, "not before it is loaded");
-
-    world.restart().await;
-    assert_eq!(world.certificates("encryption").await, [second.clone(), first.clone()]);
+    world.use_cases().rotate_keys(KeyPurpose::SamlDecryption, Begin::Announced).await.unwrap();
+    let published = world.certificates("encryption").await;
+    let second = published.iter().find(|certificate| **certificate != first).unwrap().clone();
+    assert_eq!(published.len(), 2, "an IdP may take either");
     for to in [&first, &second] {
         assert!(signs_in(&world, &forger, &app, to).await);
     }
 
-    // A retired key is not in the metadata any more, but IdPs keep metadata for a while.
-    let retire = "UPDATE signing_key SET retired_at = created_at WHERE id = 'saml-encryption-1'";
-    apply(&world, retire).await;
-    world.restart().await;
+    // A key that has been replaced is not in the metadata any more, but IdPs keep that for a while.
+    time_passes(&world, 30).await;
     assert_eq!(world.certificates("encryption").await, std::slice::from_ref(&second));
     for to in [&first, &second] {
         assert!(signs_in(&world, &forger, &app, to).await);
     }
 
-    apply(&world, "DELETE FROM signing_key WHERE id = 'saml-encryption-1'").await;
-    world.restart().await;
+    time_passes(&world, 30).await;
     assert!(!signs_in(&world, &forger, &app, &first).await);
     assert!(signs_in(&world, &forger, &app, &second).await);
 }
@@ -80,7 +65,7 @@ async fn older_installation(on: On) {
     let (forger, app) = forged(&world).await;
     let first = world.encryption_certificate().await;
     let signing = world.certificates("signing").await;
-    apply(&world, "DELETE FROM signing_key WHERE purpose = 'saml_encryption'").await;
+    apply(&world, "DELETE FROM signing_key WHERE purpose = 'saml_decryption'").await;
 
     world.restart().await;
 

@@ -1,6 +1,10 @@
 //! Our SP metadata as an IdP's administrator gets it.
 
+use std::time::Duration;
+
+use sloop::change::KeyPurpose;
 use sloop::paths;
+use sloop::use_cases::Begin;
 use sloop::xml::{Limits, ns, parse};
 
 use crate::both;
@@ -32,10 +36,10 @@ async fn content(on: On) {
     let acs = ("HTTP-POST".to_owned(), "https://sloop.test/saml/acs".to_owned());
     assert_eq!(places("AssertionConsumerService"), [acs]);
     let slo = places("SingleLogoutService");
-    assert!(slo.iter().all(|(_, url)| url == "https://sloop.test/logout"), "{slo:?}");
-    let mut bindings: Vec<_> = slo.iter().map(|(binding, _)| binding.as_str()).collect();
-    bindings.sort_unstable();
-    assert_eq!(bindings, ["HTTP-POST", "HTTP-Redirect"], "what is built, and no more");
+    let slo: Vec<_> = slo.iter().map(|(binding, url)| (binding.as_str(), url.as_str())).collect();
+    let browser = "https://sloop.test/logout";
+    let soap = ("SOAP", "https://sloop.test/logout/soap");
+    assert_eq!(slo, [("HTTP-Redirect", browser), ("HTTP-POST", browser), soap]);
 }
 
 both!(a_restart_changes_neither_the_name_nor_the_key, restart);
@@ -50,4 +54,50 @@ async fn restart(on: On) {
     let after = world.get(paths::SAML_METADATA).await.body;
     assert_eq!(certificate(&before), certificate(&after));
     assert!(after.contains(&format!("entityID=\"{}\"", world.url(paths::SAML_METADATA))));
+}
+
+/// The certificates of our signing keys, as metadata shows them.
+async fn certificates(world: &World) -> Vec<String> {
+    let body = world.get(paths::SAML_METADATA).await.body;
+    let document = parse(body.as_bytes(), &Limits::METADATA).unwrap();
+    let role = document.root().required(ns::MD, "SPSSODescriptor").unwrap();
+    let keys = role.children(ns::MD, "KeyDescriptor");
+    let signing = keys.filter(|key| key.attribute("use") == Some("signing"));
+    let certificate = |key: sloop::xml::Element<'_>| {
+        let info = key.required(ns::DS, "KeyInfo").unwrap();
+        let data = info.required(ns::DS, "X509Data").unwrap();
+        data.required(ns::DS, "X509Certificate").unwrap().text().unwrap().to_owned()
+    };
+    signing.map(certificate).collect()
+}
+
+both!(during_a_rollover_both_keys_are_there_and_the_idp_believes_each, rollover);
+async fn rollover(on: On) {
+    let month = Duration::from_secs(30 * 24 * 3600);
+    let world = World::on(on).await;
+    let app = world.app("app-one").await;
+    let old = certificates(&world).await;
+    assert_eq!(old.len(), 1);
+
+    // Announced: the old key signs, so an IdP that has not read anything goes on as before.
+    world.use_cases().rotate_keys(KeyPurpose::SamlSigning, Begin::Announced).await.unwrap();
+    let both = certificates(&world).await;
+    assert!(both.len() == 2 && both.contains(&old[0]), "{both:?}");
+    world.sign_in(&mut world.browser(), &app, "ada").await;
+
+    // The IdP reads both; then the new one signs, and it believes that too.
+    world.idp.trust(&world.get(paths::SAML_METADATA).await.body).unwrap();
+    world.clock.advance(month);
+    world.use_cases().refresh_keys().await.unwrap();
+    let mut browser = world.browser();
+    let tokens = world.sign_in(&mut browser, &app, "ada").await;
+    world.sign_out(&mut browser, &app, &tokens.id_token).await;
+    assert_eq!(world.outcomes().await, ["app app-one: confirmed", "IdP corp: confirmed"]);
+    assert_eq!(certificates(&world).await, both);
+
+    // In the end the old one is gone.
+    world.clock.advance(month);
+    world.use_cases().refresh_keys().await.unwrap();
+    let new = certificates(&world).await;
+    assert!(new.len() == 1 && both.contains(&new[0]) && new != old, "{new:?}");
 }

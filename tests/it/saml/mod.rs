@@ -1,19 +1,37 @@
 mod acs;
 mod acs_continue;
+mod algorithm;
+mod ambush;
 mod authn_request;
+mod cardinality;
 mod ciphertext;
 mod decryption;
 mod encryption;
 mod encryption_key;
+mod exclusion;
+mod exhaustion;
+mod foreign_key;
+mod form;
 mod golden;
+mod idp_metadata;
 mod idp_mix_up;
 mod metadata;
 mod mutants;
+mod parser;
+mod post_binding;
+mod redirect_binding;
+mod refresh;
 mod replay;
+mod samples;
 mod session_end;
+mod signature_shape;
+mod signing_key;
 mod status;
 mod switched_user;
+mod unsigned_part;
+mod value;
 mod waiting;
+mod wrapping;
 
 use serde_json::json;
 

@@ -227,6 +227,21 @@ impl Forger {
         xml
     }
 
+    /// Signs the root of whatever a test wrote.
+    pub fn signs(&self, xml: &str) -> String {
+        sign_enveloped(xml, &self.key, Some(&self.certificate)).unwrap()
+    }
+
+    /// For messages that a test writes by hand.
+    pub fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
+    /// In DER.
+    pub fn certificate(&self) -> &[u8] {
+        &self.certificate
+    }
+
     /// The browser brings the answer: one request.
     pub async fn send(
         &self,
@@ -243,7 +258,7 @@ impl Forger {
         &self,
         world: &World,
         browser: &mut Browser,
-        xml: &str,
+        xml: impl AsRef<[u8]>,
         relay_state: Option<&str>,
     ) -> Page {
         let encoded = STANDARD.encode(xml);
@@ -253,7 +268,8 @@ impl Forger {
     }
 }
 
-fn by_redirect(url: &Url) -> (String, Option<String>) {
+/// The message and the RelayState of a redirect.
+pub fn by_redirect(url: &Url) -> (String, Option<String>) {
     let message = RawQuery::new(url.query().unwrap_or_default()).parse().unwrap();
     let xml = String::from_utf8(message.inflate(100_000).unwrap()).unwrap();
     (xml, message.relay_state().map(str::to_owned))

@@ -21,8 +21,8 @@ use super::browser::{Browser, Page};
 use super::world::World;
 
 pub struct IdpKey {
-    key: SigningKey,
-    certificate: Vec<u8>,
+    pub(super) key: SigningKey,
+    pub(super) certificate: Vec<u8>,
 }
 
 /// How an answer travels.
@@ -77,8 +77,13 @@ impl IdpKey {
         key
     }
 
+    /// For messages that a test writes by hand.
+    pub fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
     /// This metadata with the key of ours beside the IdP's own.
-    fn beside(&self, metadata: &str) -> String {
+    pub fn beside(&self, metadata: &str) -> String {
         let certificate = STANDARD.encode(&self.certificate);
         let ours = format!(
             "<md:KeyDescriptor use=\"signing\"><ds:KeyInfo><ds:X509Data><ds:X509Certificate>\
@@ -154,15 +159,23 @@ impl Message<'_> {
         redirect::encode(MessageKind::Response, &xml, relay_state, &self.at, key).unwrap()
     }
 
-    /// The fields of the form that carries it by the POST binding.
-    pub fn fields(&self) -> Vec<(&'static str, String)> {
-        let xml = self.answer.to_xml().unwrap();
-        let xml = match self.signer {
+    pub fn unsigned_xml(&self) -> String {
+        self.answer.to_xml().unwrap()
+    }
+
+    /// The message as the POST binding carries it.
+    pub fn xml(&self) -> String {
+        let xml = self.unsigned_xml();
+        match self.signer {
             Some(it) => sign_enveloped(&xml, &it.key, Some(&it.certificate)).unwrap(),
             None => xml,
-        };
+        }
+    }
+
+    /// The fields of the form that carries it by the POST binding.
+    pub fn fields(&self) -> Vec<(&'static str, String)> {
         let relay_state = self.relay_state.as_deref();
-        PostForm::new(MessageKind::Response, &xml, relay_state, &self.at).fields
+        PostForm::new(MessageKind::Response, &self.xml(), relay_state, &self.at).fields
     }
 
     /// The IdP sends the browser with it to us: one request.

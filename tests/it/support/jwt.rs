@@ -24,6 +24,12 @@ pub struct Jwt {
     pub claims: Claims,
 }
 
+/// The name of the key that a token says it was signed with.
+pub fn kid(token: &str) -> String {
+    let header = object(token.split('.').next().unwrap_or_default()).expect("a JWT");
+    header["kid"].as_str().expect("a kid").to_owned()
+}
+
 /// Verifies a compact JWS with the key of the set that its `kid` names. The error says what failed.
 pub fn verify(token: &str, jwks: &Value) -> Result<Jwt, String> {
     let (signed, signature) = token.rsplit_once('.').ok_or("not a compact JWS")?;

@@ -44,6 +44,16 @@ impl Database {
     pub async fn execute(&self, sql: &str) {
         execute(&self.url, sql).await;
     }
+
+    /// Rows of texts that are not null.
+    pub async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
+        let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await.unwrap();
+        let driving = tokio::spawn(connection);
+        let rows = client.query(sql, &[]).await;
+        driving.abort();
+        let rows = rows.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        rows.iter().map(|row| (0..row.len()).map(|at| row.get(at)).collect()).collect()
+    }
 }
 
 impl Drop for Database {

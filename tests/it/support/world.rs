@@ -109,7 +109,7 @@ pub struct World {
     admin: String,
     tasks: Vec<JoinHandle<()>>,
     folder: tempfile::TempDir,
-    _database: Option<Database>,
+    pub(super) database: Option<Database>,
 }
 
 impl World {
@@ -158,7 +158,7 @@ impl World {
             admin,
             tasks: vec![serving],
             folder,
-            _database: database,
+            database,
         };
         let metadata = world.get(paths::SAML_METADATA).await;
         assert_eq!(metadata.status, 200);
@@ -245,7 +245,9 @@ impl World {
     /// Makes the pysaml2 IdP the one that is known as `corp`, and us the one that it serves.
     pub async fn connect(&self, idp: &Pysaml2) {
         idp.trust(&self.get(paths::SAML_METADATA).await.body);
-        let added = self.add_idp("corp", &idp.metadata().await, "").await;
+        let metadata = idp.metadata().await;
+        let entity_id = metadata.split("entityID=\"").nth(1).unwrap().split('"').next().unwrap();
+        let added = self.add_idp("corp", &metadata, &format!("&entity_id={entity_id}")).await;
         assert_eq!(added.status, 200, "{}", added.body);
     }
 

@@ -1,0 +1,350 @@
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::change::MetadataSource;
+use crate::clock::Timestamp;
+use crate::connection::{
+    Connection, Fallback, IdpSettings, UnsignedLogoutResponse, WithoutSessionIndex,
+};
+use crate::id::IdpId;
+use crate::logout::ladder::{Rung, WhyLocal};
+use crate::saml::metadata::OtherEndpoint;
+use crate::saml::{
+    Binding, Endpoint, KeyInfo, KeyUse, MetadataSignature, NameId, Product, SessionIndex,
+};
+use crate::session::SignedIn;
+
+/// What we understood of an IdP, and what logout will do there.
+#[derive(Clone, Debug, Serialize)]
+pub struct IdpReport {
+    pub id: IdpId,
+    pub entity_id: String,
+    pub display_name: Option<String>,
+    pub product: Option<String>,
+    pub disabled: bool,
+    pub source: String,
+    pub sign_in: Vec<String>,
+    pub single_logout: Vec<String>,
+    /// What it offers beside, and nobody here uses.
+    pub unused_endpoints: Vec<String>,
+    pub keys: Vec<String>,
+    pub encryption_keys: Vec<String>,
+    pub want_authn_requests_signed: bool,
+    pub name_id_formats: Vec<String>,
+    pub scopes: Vec<String>,
+    pub error_url: Option<String>,
+    pub valid_until: Option<String>,
+    /// In seconds.
+    pub cache_duration: Option<u64>,
+    /// Of the metadata: `verified` by the pinned key, `unchecked`, or `none`.
+    pub signature: &'static str,
+    /// Where new metadata is looked for, if it came from a URL.
+    pub refresh: Option<RefreshReport>,
+    pub settings: IdpSettings,
+    /// What happens at the IdP when somebody signs out.
+    pub logout: String,
+    /// The same for each thing that the IdP may have asserted.
+    pub ladder: Vec<LadderStep>,
+    /// What is odd about the metadata.
+    pub warnings: Vec<String>,
+    /// What an administrator should know or change.
+    pub advice: Vec<String>,
+    /// The settings that `advice` recommends.
+    pub recommended: BTreeMap<&'static str, &'static str>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct LadderStep {
+    pub when: &'static str,
+    pub then: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct RefreshReport {
+    pub url: String,
+    pub checked_at: String,
+    pub next_at: String,
+    /// Why the last look brought nothing, if it did not. What we have goes on to count.
+    pub failure: Option<String>,
+}
+
+impl IdpReport {
+    pub(super) fn of(
+        connection: &Connection,
+        disabled: bool,
+        source: &str,
+        refresh: Option<&MetadataSource>,
+    ) -> Self {
+        let metadata = &connection.metadata;
+        let advice = Advice::of(connection);
+        Self {
+            id: connection.id.clone(),
+            entity_id: metadata.entity_id.as_str().to_owned(),
+            display_name: metadata.display_name.clone(),
+            product: metadata.product().map(|product| product.name().to_owned()),
+            disabled,
+            source: source.to_owned(),
+            sign_in: metadata.single_sign_on.iter().map(endpoint).collect(),
+            single_logout: metadata.single_logout.iter().map(endpoint).collect(),
+            unused_endpoints: metadata.other_endpoints.iter().map(other).collect(),
+            keys: metadata.key_info.iter().map(key).collect(),
+            encryption_keys: metadata.encryption_keys.iter().map(key).collect(),
+            want_authn_requests_signed: metadata.want_authn_requests_signed,
+            name_id_formats: metadata.name_id_formats.clone(),
+            scopes: metadata.scopes.clone(),
+            error_url: metadata.error_url.clone(),
+            valid_until: metadata.valid_until.map(|end| end.to_string()),
+            cache_duration: metadata.cache_duration.map(|time| time.as_secs()),
+            signature: match metadata.signature {
+                MetadataSignature::None => "none",
+                MetadataSignature::Unchecked => "unchecked",
+                MetadataSignature::Verified => "verified",
+            },
+            refresh: refresh.map(RefreshReport::of),
+            settings: connection.settings.clone(),
+            logout: then(&rung(connection, &asserted(true, true))),
+            ladder: ladder(connection),
+            warnings: metadata.warnings.iter().map(ToString::to_string).collect(),
+            advice: advice.sentences,
+            recommended: advice.settings,
+        }
+    }
+
+    /// What is understood of a document that has not been saved.
+    ///
+    /// # Errors
+    /// Element, line and reason.
+    pub fn of_document(
+        id: IdpId,
+        settings: IdpSettings,
+        metadata: &[u8],
+        now: Timestamp,
+    ) -> Result<Self, String> {
+        let connection = Connection::parse(id, settings, metadata, now);
+        Ok(Self::of(&connection.map_err(|error| error.to_string())?, false, "not saved", None))
+    }
+}
+
+impl RefreshReport {
+    fn of(source: &MetadataSource) -> Self {
+        Self {
+            url: source.url.clone(),
+            checked_at: source.checked_at.to_string(),
+            next_at: source.next_at.to_string(),
+            failure: source.failure.clone(),
+        }
+    }
+}
+
+fn endpoint(endpoint: &Endpoint) -> String {
+    let returns = endpoint.response_location.as_ref();
+    let returns = returns.map(|url| format!(" (responses to {url})")).unwrap_or_default();
+    format!("{:?} {}{returns}", endpoint.binding, endpoint.location)
+}
+
+fn other(other: &OtherEndpoint) -> String {
+    format!("{} by {}", other.service, other.binding)
+}
+
+fn key(info: &KeyInfo) -> String {
+    let certificate = match &info.certificate {
+        Some(found) => format!(", certificate {:?} until {}", found.subject, found.not_after),
+        None => ", no certificate".to_owned(),
+    };
+    let both = if info.meant_for == KeyUse::Both { ", for signing and encryption" } else { "" };
+    format!("{:?} {} bits {}{certificate}{both}", info.kind, info.bits, info.thumbprint)
+}
+
+/// What logout does for each thing that an assertion may hold: asked of the code that does it.
+fn ladder(connection: &Connection) -> Vec<LadderStep> {
+    let step = |when, name_id, session_index| {
+        let rung = rung(connection, &asserted(name_id, session_index));
+        let scope = match rung {
+            Rung::SingleLogout { .. } if !session_index => {
+                " It names no session: the IdP ends all that the person has with us."
+            }
+            _ => "",
+        };
+        LadderStep { when, then: format!("{}{scope}", then(&rung)) }
+    };
+    vec![
+        step("the assertion had a NameID and a SessionIndex", true, true),
+        step("it had a NameID only", true, false),
+        step("it had no NameID", false, false),
+    ]
+}
+
+fn rung(connection: &Connection, signed_in: &SignedIn) -> Rung {
+    Rung::choose(Some(connection), signed_in)
+}
+
+/// The facts that the ladder looks at.
+fn asserted(name_id: bool, session_index: bool) -> SignedIn {
+    let indexes = session_index.then(|| SessionIndex::parse("one").ok()).flatten();
+    SignedIn {
+        name_id: name_id.then(|| NameId {
+            value: "somebody".to_owned(),
+            format: None,
+            name_qualifier: None,
+            sp_name_qualifier: None,
+            sp_provided_id: None,
+        }),
+        session_indexes: indexes.into_iter().collect(),
+        authn_instant: Timestamp::from_seconds(0),
+        authn_context: None,
+        session_not_on_or_after: None,
+        claims: serde_json::Map::new(),
+    }
+}
+
+fn then(rung: &Rung) -> String {
+    match rung {
+        Rung::SingleLogout { binding, location } => {
+            format!("A signed LogoutRequest goes by {binding:?} to {location}.")
+        }
+        Rung::LoginUrl { binding, location } => format!(
+            "There is no logout URL that fits: the LogoutRequest goes by {binding:?} to the login \
+             URL {location}, and without an answer the outcome is `unconfirmed`."
+        ),
+        Rung::Url { location } => format!(
+            "There is no logout URL that fits: the browser is sent to {location}; nothing confirms \
+             it."
+        ),
+        Rung::Local { why } => {
+            let why = match why {
+                WhyLocal::NoNameId => "a LogoutRequest needs a NameID",
+                WhyLocal::Configured => "`fallback` is `local`",
+                WhyLocal::NoEndpoint => "there is no URL to send a browser to",
+                WhyLocal::NoConnection => "the connection cannot be used",
+            };
+            format!("Only our side ends, and the end page says so: {why}.")
+        }
+    }
+}
+
+/// What to tell an administrator, and which settings follow from it.
+#[derive(Default)]
+struct Advice {
+    sentences: Vec<String>,
+    settings: BTreeMap<&'static str, &'static str>,
+}
+
+impl Advice {
+    fn of(connection: &Connection) -> Self {
+        let mut advice = Self::default();
+        let (metadata, settings) = (&connection.metadata, &connection.settings);
+        let product = metadata.product();
+        let by_browser = |endpoint: &Endpoint| endpoint.binding != Binding::Soap;
+        let has_slo = metadata.single_logout.iter().any(by_browser);
+        match product {
+            // A LogoutRequest at the login URL is answered with `malformed_request`.
+            Some(Product::Google) if !has_slo => advice.recommend(
+                settings.fallback == Fallback::LoginUrl,
+                ("fallback", "local"),
+                "Google has no single logout, and answers a LogoutRequest at its login URL with an \
+                 error page. `fallback = local` ends our side and says so.",
+            ),
+            // AADSTS75005 at the sign-in URL.
+            Some(Product::Entra) if !has_slo => advice.recommend(
+                settings.fallback == Fallback::LoginUrl,
+                ("fallback", "local"),
+                "Entra ID answers a LogoutRequest at its sign-in URL with an error page. Load the \
+                 app's own metadata, which names a logout URL; until then `fallback = local` ends \
+                 our side and says so.",
+            ),
+            Some(Product::Okta) if !has_slo => advice.say(
+                "Okta names a logout URL in its metadata only once single logout is switched on for \
+                 the app and our certificate is uploaded there; then load the metadata again.",
+            ),
+            _ if !has_slo => advice.say(
+                "Ask the IdP's administrator whether single logout can be switched on, and load the \
+                 metadata again.",
+            ),
+            _ => {}
+        }
+        if has_slo {
+            advice.about_answers(product, settings);
+        }
+        if settings.without_session_index == WithoutSessionIndex::NextRung && has_slo {
+            advice.say(
+                "`without_session_index = next_rung`: where the IdP asserts no SessionIndex, its \
+                 logout URL is not used.",
+            );
+        }
+        if metadata.signature == MetadataSignature::Unchecked && settings.metadata_key.is_none() {
+            advice.say(
+                "The metadata is signed, and nobody checks it. Pin the signer's key with \
+                 `metadata_key` if you know it.",
+            );
+        }
+        advice
+    }
+
+    fn about_answers(&mut self, product: Option<Product>, settings: &IdpSettings) {
+        let strict = settings.unsigned_logout_response == UnsignedLogoutResponse::Unconfirmed;
+        let accept = ("unsigned_logout_response", "accept");
+        match product {
+            Some(Product::Entra) => self.recommend(
+                strict,
+                accept,
+                "Entra ID does not sign its LogoutResponse, so every logout there stays \
+                 `unconfirmed`. With `unsigned_logout_response = accept` an answer counts where both \
+                 InResponseTo and RelayState match.",
+            ),
+            Some(Product::Keycloak) => self.recommend(
+                strict,
+                accept,
+                "Keycloak signs its LogoutResponse only if \"Sign documents\" is on for the client. \
+                 Switch it on, or set `unsigned_logout_response = accept`.",
+            ),
+            Some(Product::SimpleSamlPhp) => self.recommend(
+                strict,
+                accept,
+                "SimpleSAMLphp signs logout messages only with `sign.logout`. Switch it on, or set \
+                 `unsigned_logout_response = accept`.",
+            ),
+            Some(Product::Adfs) => self.say(
+                "AD FS takes a LogoutRequest only with exactly the NameID that it asserted; claim \
+                 rules must issue one.",
+            ),
+            Some(Product::Okta) => self.say(
+                "Okta takes a LogoutRequest only if our signing certificate has been uploaded to the \
+                 app.",
+            ),
+            Some(Product::OneLogin) => self.say(
+                "OneLogin sends its answer to the logout URL that is entered in the app connector.",
+            ),
+            Some(Product::Shibboleth) => self.say(
+                "Shibboleth may end a logout on a page of its own. Whoever does not come back is \
+                 answered for after the deadline.",
+            ),
+            Some(Product::PingFederate) => self.say(
+                "PingFederate ends its chain of logouts at the first service that fails, and shows \
+                 an error page.",
+            ),
+            Some(Product::Auth0) => self.say(
+                "Auth0 sends its answer by POST to the callback that is entered as `logout` in the \
+                 add-on's settings.",
+            ),
+            Some(Product::Google) | None => {}
+        }
+    }
+
+    fn say(&mut self, sentence: &str) {
+        self.sentences.push(sentence.to_owned());
+    }
+
+    /// Nothing where the setting has been made already, or otherwise on purpose.
+    fn recommend(
+        &mut self,
+        applies: bool,
+        (setting, value): (&'static str, &'static str),
+        sentence: &str,
+    ) {
+        if applies {
+            self.settings.insert(setting, value);
+            self.say(sentence);
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! A verified sign-in becomes a session and a code, in one transaction.
+
+use std::sync::Arc;
+
+use crate::audit::{AuditEvent, AuditKind};
+use crate::change::{Change, PendingAuthnRequest, VerifiedSignIn};
+use crate::clock::Timestamp;
+use crate::connection::Connection;
+use crate::id::{BrowserSessionId, IdpSessionId};
+use crate::logout::plan::IdpLegs;
+use crate::logout::{Logout, Reason};
+use crate::oidc::{ErrorCode, LogoutScope, OAuthError};
+use crate::secret::{Token, TokenHash};
+use crate::session::BrowserSession;
+use crate::store::{CommitError, SessionKey};
+use crate::use_cases::acs::used;
+use crate::use_cases::sign_out::SignOut;
+use crate::use_cases::{Browser, CookieChange, Failure, Reply, TRIES, UseCases, transaction_name};
+
+/// The request that a sign-in answers.
+pub(super) struct Waiting {
+    pub pending: PendingAuthnRequest,
+    pub connection: Arc<Connection>,
+    /// Where the sign-in was held meanwhile.
+    pub held: Option<TokenHash>,
+}
+
+impl UseCases {
+    /// One transaction: the request and the assertion are used up, the session holds the sign-in,
+    /// the app has joined, and its code exists.
+    pub(super) async fn complete(
+        &self,
+        waiting: Waiting,
+        verified: VerifiedSignIn,
+        mut session: Option<BrowserSession>,
+        browser: &Browser,
+        mut now: Timestamp,
+    ) -> Result<Reply, Failure> {
+        let Waiting { pending, connection, held } = waiting;
+        let request = &pending.wanted.request;
+        if !self.hint_allows(request, &verified.subject) {
+            let error = OAuthError::new(
+                ErrorCode::LoginRequired,
+                "another person signed in than the id_token_hint names",
+            );
+            let take = Change::TakeAuthnRequest { id: pending.id.clone() };
+            self.store().commit(now, vec![take]).await.map_err(used)?;
+            return Ok(Reply::redirect(request.reply.error(&self.settings().issuer, &error)));
+        }
+        if !self.overtaken_by(&connection, &verified.facts).await?.is_empty() {
+            let record = AuditEvent::new(AuditKind::SignInRefused)
+                .client(&request.client_id)
+                .idp(&pending.idp)
+                .detail("the IdP has ended this session already");
+            let take = Change::TakeAuthnRequest { id: pending.id.clone() };
+            self.store().commit(now, vec![take, Change::Record(record)]).await.map_err(used)?;
+            return Ok(self.ended_meanwhile(&pending));
+        }
+        let cookie = self.rng().token();
+        for _ in 0..TRIES {
+            let signed_in = self.plan_sign_in(&pending, &verified, session, &cookie, now).await?;
+            let mut changes = signed_in.changes;
+            changes.extend(held.map(|handle| Change::TakeHeldSignIn { handle }));
+            let committed = match self.store().commit(now, changes).await {
+                // The connection was lost during COMMIT: our cookie tells what happened.
+                Err(CommitError::Unknown) if self.has_session(cookie.hash()).await? => Ok(()),
+                other => other,
+            };
+            match committed {
+                Ok(()) => {
+                    if let Some(logout) = &signed_in.replaced {
+                        self.tell_apps(logout);
+                    }
+                    // A LogoutRequest may have been written down at the same time: one of the two
+                    // finds the other.
+                    let overtaken_by = self.overtaken_by(&connection, &verified.facts).await?;
+                    if !overtaken_by.is_empty() {
+                        self.end_overtaken(overtaken_by, &connection).await?;
+                        return Ok(self.ended_meanwhile(&pending));
+                    }
+                    let url = request.reply.success(&self.settings().issuer, &signed_in.code);
+                    let name = transaction_name(&pending.id);
+                    return Ok(Reply::redirect(url)
+                        .with(CookieChange::SetSession(cookie))
+                        .with(CookieChange::ClearTransaction { name }));
+                }
+                Err(CommitError::Conflict {
+                    what: "AdvanceBrowserSession" | "EndBrowserSession",
+                }) => {
+                    let read =
+                        self.store().authn_request(&pending.id, browser.session_hash()).await?;
+                    (now, session) = (read.now, read.found.1);
+                }
+                Err(other) => return Err(used(other)),
+            }
+        }
+        Err(Failure::Contended)
+    }
+
+    async fn has_session(&self, cookie: TokenHash) -> Result<bool, Failure> {
+        Ok(self.store().browser_session(SessionKey::Cookie(cookie)).await?.found.is_some())
+    }
+
+    async fn plan_sign_in(
+        &self,
+        pending: &PendingAuthnRequest,
+        verified: &VerifiedSignIn,
+        session: Option<BrowserSession>,
+        cookie: &Token,
+        now: Timestamp,
+    ) -> Result<PlannedSignIn, Failure> {
+        let lifetime = self.settings().session;
+        let mut changes = Vec::new();
+        let mut replaced = None;
+        let continued = match session {
+            Some(session) if session.subject == verified.subject => Some(session),
+            Some(other) => {
+                let wanted = SignOut {
+                    reason: Reason::SwitchedUser,
+                    scope: LogoutScope::AllAppsAndIdp,
+                    idps: IdpLegs::Skip,
+                    initiator: None,
+                    target: None,
+                };
+                let begun = self.plan_sign_out(&other, wanted, self.rng().handle(), now).await?;
+                changes.extend(begun.changes);
+                replaced = Some(begun.logout);
+                None
+            }
+            None => None,
+        };
+        let began = continued.is_none();
+        let mut session = continued.unwrap_or_else(|| {
+            BrowserSession::begin(
+                BrowserSessionId::new(now, self.rng()),
+                self.rng().handle().expose().to_owned(),
+                verified.subject.clone(),
+                lifetime,
+                now,
+            )
+        });
+        let version = session.version;
+        session.touch(lifetime, now);
+        let id = IdpSessionId::new(now, self.rng());
+        let sign_in = session.add_sign_in(id, verified.idp.clone(), verified.facts.clone());
+        changes.push(match began {
+            true => Change::BeginBrowserSession {
+                session: Box::new(session.clone()),
+                cookie: cookie.hash(),
+            },
+            false => Change::AdvanceBrowserSession {
+                id: session.id,
+                version,
+                idle_until: session.idle_until,
+                expires_at: session.expires_at,
+                cookie: Some(cookie.hash()),
+            },
+        });
+        changes.push(Change::TakeAuthnRequest { id: pending.id.clone() });
+        changes.push(Change::RememberAssertion {
+            idp: verified.idp.clone(),
+            assertion_id: verified.assertion_id.clone(),
+            until: verified.remember_until,
+        });
+        changes.push(Change::SaveIdpSession {
+            browser_session: session.id,
+            session: Box::new(sign_in.clone()),
+        });
+        let request = &pending.wanted.request;
+        let (code, grant) = self.grant(&mut session, request, sign_in.id, now);
+        changes.extend(grant);
+        let mut record = AuditEvent::new(AuditKind::SignInCompleted)
+            .session(session.id)
+            .client(&request.client_id)
+            .idp(&verified.idp);
+        if verified.facts.session_indexes.is_empty() {
+            record = record.detail("the IdP gave no SessionIndex: logout goes by NameID alone");
+        }
+        changes.push(Change::Record(record));
+        Ok(PlannedSignIn { changes, code, replaced })
+    }
+
+    /// The IdP signed the person out while the sign-in was on its way: the app hears that nobody is
+    /// there.
+    fn ended_meanwhile(&self, pending: &PendingAuthnRequest) -> Reply {
+        let error =
+            OAuthError::new(ErrorCode::AccessDenied, "the IdP has ended this session already");
+        let url = pending.wanted.request.reply.error(&self.settings().issuer, &error);
+        let name = transaction_name(&pending.id);
+        Reply::redirect(url).with(CookieChange::ClearTransaction { name })
+    }
+}
+
+struct PlannedSignIn {
+    changes: Vec<Change>,
+    code: Token,
+    /// The session of another person in the same browser, which ends.
+    replaced: Option<Logout>,
+}

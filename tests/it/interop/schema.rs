@@ -1,0 +1,42 @@
+//! Every kind of document that we write, against the schemas of SAML 2.0.
+
+use sloop::change::KeyPurpose;
+use sloop::mock_idp::{Options, Slo};
+use sloop::use_cases::Begin;
+
+use super::xmlsec1::{leaving_for_the_idp, message, signed_in};
+use crate::support::forger::by_redirect;
+use crate::support::schema::validate;
+use crate::support::world::{On, Setting, World};
+
+/// Valid as it is, and not with this change.
+fn is_valid_and_its_twin_is_not(xml: &str, from: &str, to: &str) {
+    assert_eq!(validate(&[xml]), Ok(()));
+    let changed = xml.replacen(from, to, 1);
+    assert_ne!(changed, xml, "{from} is not in it: {xml}");
+    assert!(validate(&[&changed]).is_err(), "{changed}");
+}
+
+#[tokio::test]
+async fn our_metadata_during_a_rollover() {
+    let world = World::on(On::Sqlite).await;
+    world.use_cases().rotate_keys(KeyPurpose::SamlSigning, Begin::Announced).await.unwrap();
+    let xml = world.get("/saml/metadata").await.body;
+    assert_eq!(xml.matches(r#"<md:KeyDescriptor use="signing">"#).count(), 2);
+    is_valid_and_its_twin_is_not(&xml, r#" index="0""#, "");
+}
+
+#[tokio::test]
+async fn our_authn_request_and_logout_request() {
+    let idp = Options { slo: Slo::Post, ..Options::default() };
+    let world = Setting::on(On::Sqlite).idp(idp).begin().await;
+    let (app, mut browser, url) = signed_in(&world).await;
+    let leaving = leaving_for_the_idp(&world, &mut browser, &url).await;
+    let request = message(&leaving, "SAMLRequest");
+    is_valid_and_its_twin_is_not(&request, "<samlp:SessionIndex>", "<samlp:SessionIndex ID=\"x\">");
+
+    let attempt = app.begin(&[("prompt", "login")]).await;
+    let leaving = leaving_for_the_idp(&world, &mut browser, attempt.url.as_str()).await;
+    let (request, _) = by_redirect(&leaving.location().unwrap());
+    is_valid_and_its_twin_is_not(&request, r#" Version="2.0""#, "");
+}

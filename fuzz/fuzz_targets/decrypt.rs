@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use openssl::pkey::PKey;
 use openssl::x509::X509;
-use sloop::mock_idp::encryption::{Content, Encryption, Transport};
+use sloop::mock_idp::encryption::{Content, Encryption, KeyPlace, Transport};
 use sloop::rng::Rng;
 use sloop::xml::decrypt::{Cbc, DecryptError, DecryptionKey, decrypt};
 use sloop::xml::encryption_algorithm::{ContentAlgorithm, OaepDigest};
@@ -80,7 +80,7 @@ fn holder(algorithm: ContentAlgorithm, octets: &[u8]) -> String {
     let encryption = Encryption {
         content: Content::Accepted(algorithm),
         transport: TRANSPORT,
-        ..Encryption::default()
+        place: KeyPlace::Inside,
     };
     let wrapped = &WRAPPED[usize::from(algorithm.key_bytes() == 32)];
     encryption

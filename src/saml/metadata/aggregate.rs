@@ -8,12 +8,12 @@
 
 use std::io::BufRead;
 
-use super::entity::listed;
+use super::entity::{has_idp, listed};
 use super::{IdpMetadata, MetadataError};
 use crate::clock::Timestamp;
 use crate::saml::EntityId;
 use crate::xml::stream::{StartTag, Stream, StreamError};
-use crate::xml::{Limits, ns};
+use crate::xml::{Limits, ns, parse};
 
 /// Largest file that is read, in bytes. The largest interfederations publish about 100 MB.
 pub const MOST_BYTES: u64 = 512 * 1024 * 1024;
@@ -147,10 +147,12 @@ fn excerpt<R: BufRead>(
     Ok(Excerpt { xml, line: tag.line, entities: 0 })
 }
 
-/// Whether the text can be that of an IdP. Only to list names: the strict reader decides.
+/// Whether the text is that of an IdP. One that cannot be read is taken for one, so that the strict
+/// reader says what is wrong with it. Only a text that has the word in it is parsed.
 fn holds_idp(xml: &[u8]) -> bool {
     const ROLE: &[u8] = b"IDPSSODescriptor";
     xml.windows(ROLE.len()).any(|window| window == ROLE)
+        && parse(xml, &Limits::METADATA).map_or(true, |document| has_idp(document.root()))
 }
 
 /// How many entities were passed, and the first few of them.
@@ -275,6 +277,15 @@ mod tests {
         // A single IdP needs no choice.
         assert!(find(file(&sp, "", &sp).as_bytes(), None).is_ok());
         assert!(wanted(&named("https://wanted.example")).is_ok());
+        // Neither is one that only has the word in it, or that speaks an older SAML, one to choose.
+        let word = sp.replace("<md:NameIDFormat>", "<!-- IDPSSODescriptor --><md:NameIDFormat>");
+        let old = named("https://old.example").replace(ns::SAMLP, "urn:oasis:names:tc:SAML:1.1:x");
+        for other in [word, old] {
+            for file in [file(&other, "", ""), file("", "", &other)] {
+                let (_, metadata) = read(file.as_bytes(), None, now()).unwrap();
+                assert_eq!(metadata.entity_id, id("https://wanted.example"));
+            }
+        }
         // To the end: a file that was cut is not read.
         let cut = file(&many, "", &many);
         assert_eq!(wanted(&cut[..cut.len() - 30]).unwrap_err().code(), "metadata.xml");

@@ -46,6 +46,11 @@ pub(super) fn choose<'d>(
     }
 }
 
+/// Whether there is an IdP for SAML 2.0 in it.
+pub(super) fn has_idp(root: Element<'_>) -> bool {
+    identity_providers(root).is_ok_and(|found| !found.is_empty())
+}
+
 fn names(entities: &[Entity<'_>]) -> String {
     listed(entities.iter().filter_map(|entity| entity.element.attribute("entityID")))
 }

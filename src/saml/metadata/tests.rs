@@ -304,9 +304,10 @@ fn what_is_no_metadata_is_refused_with_the_place() {
     let nameless = read(&idp_metadata().replace("entityID=", "entityId="));
     assert!(is_content(nameless, &ContentFault::MissingAttribute("entityID".into())));
     assert!(is_content(read(&named("idp")), &ContentFault::EntityId));
-    let role_start = idp_metadata().find("<md:IDPSSODescriptor").unwrap();
-    let role_end = idp_metadata().find("</md:EntityDescriptor>").unwrap();
+    // One document: each has a certificate of its own, of one length or another.
     let xml = idp_metadata();
+    let role_start = xml.find("<md:IDPSSODescriptor").unwrap();
+    let role_end = xml.find("</md:EntityDescriptor>").unwrap();
     let doubled = format!("{}{}{}", &xml[..role_end], &xml[role_start..role_end], &xml[role_end..]);
     assert!(is_content(read(&doubled), &ContentFault::SecondRole));
 }

@@ -10,7 +10,7 @@ use sloop::saml::Received;
 use sloop::xml::{Limits, ns, parse};
 
 use super::{ask, forged};
-use crate::support::attack::{Attack, Target};
+use crate::support::attack::{Attack, Target, VICTIM};
 use crate::support::browser::{Browser, Page};
 use crate::support::forger::{Asked, Forger, Said, Sign};
 use crate::support::mutation::Xml;

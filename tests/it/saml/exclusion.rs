@@ -115,7 +115,7 @@ async fn without_key(on: On) {
     assert_eq!(ambush.sink.connections(), 0, "something was fetched");
 }
 
-both!(no_address_takes_artifacts_or_messages_in_soap, artifact);
+both!(no_address_takes_artifacts, artifact);
 async fn artifact(on: On) {
     let ambush = Ambush::on(on).await;
     let mut waiting = ambush.wait().await;

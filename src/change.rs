@@ -159,9 +159,11 @@ pub enum Change {
     ActivateSigningKey {
         id: String,
     },
-    /// Exactly one row: a key that was not revoked before.
+    /// Exactly one row: a key that was not revoked before, and that nobody has put into use since it
+    /// was read.
     RevokeSigningKey {
         id: String,
+        active_from: Timestamp,
     },
 
     Record(AuditEvent),

@@ -11,8 +11,8 @@ use crate::clock::Timestamp;
 pub struct Life {
     /// From when on it is the key that is used. It is published as soon as it exists.
     pub active_from: Timestamp,
-    /// It is not used, published or believed any more.
-    pub revoked: bool,
+    /// From when on it is not used, published or believed any more.
+    pub revoked_at: Option<Timestamp>,
 }
 
 /// How long peers have to learn of a key, and to forget it.
@@ -38,7 +38,7 @@ impl Schedule {
 /// algorithm. Of two keys that are active from the same moment the later in the list counts.
 pub fn stages(lives: &[Life], schedule: Schedule, now: Timestamp) -> Vec<Option<Stage>> {
     let stage = |(index, life): (usize, &Life)| {
-        if life.revoked {
+        if life.revoked_at.is_some() {
             return None;
         }
         Some(match replaced_at(lives, index) {
@@ -53,21 +53,24 @@ pub fn stages(lives: &[Life], schedule: Schedule, now: Timestamp) -> Vec<Option<
 
 /// The next moment after `now` at which [`stages`] will answer otherwise.
 pub fn next_change(lives: &[Life], schedule: Schedule, now: Timestamp) -> Option<Timestamp> {
-    let moments =
-        lives.iter().enumerate().filter(|(_, life)| !life.revoked).flat_map(|(index, life)| {
+    let moments = lives.iter().enumerate().filter(|(_, life)| life.revoked_at.is_none()).flat_map(
+        |(index, life)| {
             let end = replaced_at(lives, index).map(|end| end.plus(schedule.overlap));
             std::iter::once(life.active_from).chain(end)
-        });
+        },
+    );
     moments.filter(|moment| *moment > now).min()
 }
 
-/// When the next of the keys takes over from this one.
+/// When the next of the keys took or takes over from this one. A key that was used before it was
+/// revoked did take over: its revocation must not bring back the one before it.
 fn replaced_at(lives: &[Life], index: usize) -> Option<Timestamp> {
     let own = lives.get(index)?.active_from;
     let later = lives
         .iter()
         .enumerate()
-        .filter(|(other, life)| !life.revoked && (life.active_from, *other) > (own, index));
+        .filter(|(_, life)| life.revoked_at.is_none_or(|end| life.active_from < end))
+        .filter(|(other, life)| (life.active_from, *other) > (own, index));
     later.map(|(_, life)| life.active_from).min()
 }
 
@@ -83,7 +86,7 @@ mod tests {
     }
 
     fn lives<const N: usize>(starts: [i64; N]) -> [Life; N] {
-        starts.map(|start| Life { active_from: at(start), revoked: false })
+        starts.map(|start| Life { active_from: at(start), revoked_at: None })
     }
 
     fn stages_at(lives: &[Life], now: i64) -> Vec<Option<Stage>> {
@@ -106,13 +109,26 @@ mod tests {
     }
 
     #[test]
-    fn a_revoked_key_has_no_stage_and_replaces_nobody() {
+    fn a_key_that_was_revoked_before_its_time_has_no_stage_and_replaces_nobody() {
         let mut keys = lives([0, 1000]);
-        keys[1].revoked = true;
+        keys[1].revoked_at = Some(at(500));
         assert_eq!(stages_at(&keys, 2000), [Some(Stage::Active), None]);
-        keys[0].revoked = true;
+        keys[0].revoked_at = Some(at(600));
         assert_eq!(stages_at(&keys, 2000), [None, None]);
         assert_eq!(next_change(&keys, SCHEDULE, at(0)), None);
+    }
+
+    #[test]
+    fn the_revocation_of_a_key_that_was_used_does_not_bring_back_the_one_before_it() {
+        let mut keys = lives([0, 1000, 5000]);
+        keys[1].revoked_at = Some(at(5000));
+        for now in [5000, 5050, 9000] {
+            assert_eq!(stages_at(&keys, now), [Some(Stage::Retired), None, Some(Stage::Active)]);
+        }
+        // Revoked while it was the previous one: the same.
+        let mut keys = lives([0, 1000, 2000]);
+        keys[1].revoked_at = Some(at(2050));
+        assert_eq!(stages_at(&keys, 2060), [Some(Stage::Retired), None, Some(Stage::Active)]);
     }
 
     #[test]

@@ -67,8 +67,9 @@ pub enum IdpLegs {
     /// The IdP itself has just signed another person in with this browser. A LogoutRequest for the
     /// former one could end the new session there, so none is sent, and the leg says so.
     Skip,
-    /// This IdP began the logout: it has ended its session, and waits for our answer.
-    BegunBy(IdpId),
+    /// This IdP, by each of its ids, began the logout: it has ended its session, and waits for our
+    /// answer.
+    BegunBy(Vec<IdpId>),
 }
 
 fn app_state(client: Option<&Client>, now: Timestamp) -> LegState {
@@ -89,7 +90,7 @@ fn idp_leg(
 ) -> (Party, LegState, Option<Principal>) {
     let rung = Rung::choose(connection, &session.signed_in);
     let state = match (&rung, idps) {
-        (_, IdpLegs::BegunBy(idp)) if *idp == session.idp => {
+        (_, IdpLegs::BegunBy(ids)) if ids.contains(&session.idp) => {
             closed(LegOutcome::Confirmed, "it began this logout", now)
         }
         (Rung::Local { why }, _) => closed(LegOutcome::NotPossible, why.as_str(), now),

@@ -39,8 +39,12 @@ impl SignedIn {
         sp: &EntityId,
     ) -> bool {
         let own = &self.session_indexes;
-        let by_index =
-            indexes.is_empty() || own.is_empty() || own.iter().any(|own| indexes.contains(own));
+        // Of more than are kept the earliest were forgotten: any index may be one of those.
+        let forgotten = own.len() >= MOST_SESSION_INDEXES;
+        let by_index = indexes.is_empty()
+            || own.is_empty()
+            || forgotten
+            || own.iter().any(|own| indexes.contains(own));
         let named = self.name_id.as_ref();
         by_index && named.is_some_and(|own| own.names_same(name_id, idp, sp))
     }
@@ -61,5 +65,53 @@ impl IdpSession {
         indexes.drain(..indexes.len().saturating_sub(MOST_SESSION_INDEXES));
         self.signed_in = SignedIn { session_indexes: indexes, ..newer };
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signed_in(indexes: usize) -> SignedIn {
+        let index = |number: usize| SessionIndex::parse(&format!("_{number}")).unwrap();
+        SignedIn {
+            name_id: Some(name("ada", None)),
+            session_indexes: (0..indexes).map(index).collect(),
+            authn_instant: Timestamp::from_seconds(1),
+            authn_context: None,
+            session_not_on_or_after: None,
+            claims: serde_json::Map::new(),
+        }
+    }
+
+    fn name(value: &str, qualifier: Option<&str>) -> NameId {
+        NameId {
+            value: value.to_owned(),
+            format: None,
+            name_qualifier: qualifier.map(str::to_owned),
+            sp_name_qualifier: None,
+            sp_provided_id: None,
+        }
+    }
+
+    fn named(held: &SignedIn, by: &NameId, indexes: &[&str]) -> bool {
+        let entity = |url| EntityId::parse(url).unwrap();
+        let indexes: Vec<_> =
+            indexes.iter().map(|index| SessionIndex::parse(index).unwrap()).collect();
+        held.is_named_by(by, &indexes, &entity("https://idp.test"), &entity("https://sp.test"))
+    }
+
+    #[test]
+    fn a_sign_in_is_named_by_name_and_index_or_where_one_side_has_no_index() {
+        let ada = name("ada", None);
+        assert!(named(&signed_in(2), &ada, &["_1", "_9"]));
+        assert!(!named(&signed_in(2), &ada, &["_9"]));
+        assert!(named(&signed_in(2), &ada, &[]) && named(&signed_in(0), &ada, &["_9"]));
+        assert!(named(&signed_in(2), &name("ada", Some("https://idp.test")), &["_1"]));
+        assert!(!named(&signed_in(2), &name("ada", Some("https://other.test")), &["_1"]));
+        assert!(!named(&signed_in(2), &name("bob", None), &["_1"]));
+        // The IdP may mean one that is not kept any more.
+        assert!(named(&signed_in(MOST_SESSION_INDEXES), &ada, &["_99"]));
+        assert!(!named(&signed_in(MOST_SESSION_INDEXES - 1), &ada, &["_99"]));
     }
 }

@@ -296,12 +296,13 @@ impl SealedStore {
                     vec![id.into(), now.into()],
                 ));
             }
-            Change::RevokeSigningKey { id } => {
+            Change::RevokeSigningKey { id, active_from } => {
                 out.push(bump_settings());
                 out.push(one(
                     "RevokeSigningKey",
-                    "UPDATE signing_key SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
-                    vec![id.into(), now.into()],
+                    "UPDATE signing_key SET revoked_at = $2 \
+                     WHERE id = $1 AND active_from = $3 AND revoked_at IS NULL",
+                    vec![id.into(), now.into(), active_from.into()],
                 ));
             }
             Change::Record(event) => out.push(self.record(event, now)),

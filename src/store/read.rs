@@ -7,6 +7,7 @@ mod sessions;
 mod settings;
 mod sign_ins;
 
+pub use logout_requests::SessionPage;
 pub use logouts::{FoundLogout, LogoutKey, LogoutSummary, RecordedEvent};
 pub use sessions::{SessionKey, UsableToken};
 pub use settings::{FoundClient, FoundIdp, FoundSigningKey};

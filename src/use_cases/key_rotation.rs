@@ -90,7 +90,7 @@ impl UseCases {
         };
         let purpose = key.found.key.purpose;
         let mut changes = vec![
-            Change::RevokeSigningKey { id: id.to_owned() },
+            Change::RevokeSigningKey { id: id.to_owned(), active_from: key.found.key.active_from },
             record(AuditKind::KeyRevoked, purpose, id),
         ];
         if key.stage == Some(Stage::Active) {

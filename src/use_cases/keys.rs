@@ -163,7 +163,7 @@ fn lines(purpose: KeyPurpose, keys: &[FoundSigningKey]) -> Vec<Vec<&FoundSigning
 fn lives(line: &[&FoundSigningKey]) -> Vec<Life> {
     let life = |found: &&FoundSigningKey| Life {
         active_from: found.key.active_from,
-        revoked: found.revoked,
+        revoked_at: found.revoked_at,
     };
     line.iter().map(life).collect()
 }

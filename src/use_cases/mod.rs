@@ -8,6 +8,7 @@ mod backchannel;
 mod cleanup;
 mod clients;
 mod decryption_keys;
+mod end_principal;
 mod end_session;
 mod failure;
 mod idp_difference;

@@ -92,49 +92,56 @@ impl View<'_> {
     /// # Errors
     /// [`Failure::Connection`] says why it cannot: unknown, disabled, or metadata that has expired.
     pub async fn connection(&self, id: &IdpId, now: Timestamp) -> Result<Arc<Connection>, Failure> {
-        let unusable =
-            |detail: &str| Failure::Connection { idp: id.clone(), detail: detail.into() };
         let known = self.known(id, now).await?;
-        match known.connection.metadata.valid_until {
-            _ if known.disabled => Err(unusable("it is disabled")),
-            Some(end) if end <= now => Err(unusable("the validUntil of its metadata has passed")),
-            _ => Ok(known.connection),
+        if known.disabled {
+            return Err(unusable(id, "it is disabled"));
         }
+        Ok(known.connection)
     }
 
     /// The connection that a message's Issuer names, disabled or not: whoever may not sign people in
-    /// may still sign them out.
+    /// may still sign them out. With it every id under which this IdP has been known, because people
+    /// may have signed in under another.
     ///
     /// # Errors
-    /// [`Failure::Idp`] if no IdP of ours has this entity ID, [`Failure::Connection`] if its metadata
-    /// cannot be used.
+    /// [`Failure::Idp`] if no IdP of ours has this entity ID, or its metadata cannot be used any more.
     pub async fn of_entity(
         &self,
         entity_id: &EntityId,
         now: Timestamp,
-    ) -> Result<Arc<Connection>, Failure> {
-        let Some(id) = self.registry.store.idp_of_entity(entity_id.as_str()).await? else {
-            return Err(Failure::Idp {
-                code: "saml.unknown_issuer",
-                idp: entity_id.to_string(),
-                detail: "no connection has this entity ID".into(),
-            });
+    ) -> Result<(Arc<Connection>, Vec<IdpId>), Failure> {
+        let refused = |code, detail: &str| Failure::Idp {
+            code,
+            idp: entity_id.to_string(),
+            detail: detail.to_owned(),
         };
-        Ok(self.known(&id, now).await?.connection)
+        let ids = self.registry.store.idps_of_entity(entity_id.as_str()).await?;
+        let Some(id) = ids.first() else {
+            return Err(refused("saml.unknown_issuer", "no connection has this entity ID"));
+        };
+        match self.known(id, now).await {
+            Ok(known) => Ok((known.connection, ids)),
+            Err(Failure::Connection { detail, .. }) => Err(refused("connection_unusable", &detail)),
+            Err(other) => Err(other),
+        }
     }
 
+    /// A connection that exists, whose metadata has not expired.
     async fn known(&self, id: &IdpId, now: Timestamp) -> Result<Known, Failure> {
-        let unusable =
-            |detail: &str| Failure::Connection { idp: id.clone(), detail: detail.into() };
         let registry = self.registry;
         let known = registry.cached(self.version, |cache| cache.connections.get(id).cloned());
         if let Some(known) = known {
-            return Ok(known);
+            return match known.connection.metadata.valid_until {
+                Some(end) if end <= now => {
+                    Err(unusable(id, "the validUntil of its metadata has passed"))
+                }
+                _ => Ok(known),
+            };
         }
         let found = registry.store.idp(id).await?;
-        let found = found.ok_or_else(|| unusable("there is no such IdP"))?;
+        let found = found.ok_or_else(|| unusable(id, "there is no such IdP"))?;
         let disabled = found.disabled;
-        let connection = Arc::new(parse(found, now).map_err(|error| unusable(&error))?);
+        let connection = Arc::new(parse(found, now).map_err(|error| unusable(id, &error))?);
         let known = Known { connection, disabled };
         registry.cached(self.version, |cache| {
             cache.connections.insert(id.clone(), known.clone());
@@ -197,6 +204,10 @@ impl Parties for KnownParties {
     fn connection(&self, id: &IdpId) -> Option<Arc<Connection>> {
         self.connections.get(id).cloned()
     }
+}
+
+fn unusable(id: &IdpId, detail: &str) -> Failure {
+    Failure::Connection { idp: id.clone(), detail: detail.to_owned() }
 }
 
 /// Reads a stored IdP again. It was understood when it was saved, so what fails here is time.

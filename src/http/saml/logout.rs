@@ -65,9 +65,15 @@ pub(super) async fn by_soap(State(app): State<App>, body: TimedBody) -> Response
             tracing::warn!(code, hint = failure.hint(), "{failure}");
             // SAML Bindings 3.2.3.3: a refusal to talk is 403; there is no SAML message to answer with.
             let status = match failure {
-                Failure::Idp { code: "saml.unknown_issuer", .. } => StatusCode::FORBIDDEN,
+                Failure::Idp { code: "saml.unknown_issuer" | "connection_unusable", .. } => {
+                    StatusCode::FORBIDDEN
+                }
                 Failure::Idp { .. } => StatusCode::BAD_REQUEST,
-                Failure::Store(_) | Failure::Contended => StatusCode::SERVICE_UNAVAILABLE,
+                Failure::Store(_) | Failure::Contended | Failure::Overloaded => {
+                    let retry = [(header::RETRY_AFTER, "1")];
+                    let status = StatusCode::SERVICE_UNAVAILABLE;
+                    return (status, retry, format!("{code}\n")).into_response();
+                }
                 _ => StatusCode::INTERNAL_SERVER_ERROR,
             };
             (status, format!("{code}\n")).into_response()

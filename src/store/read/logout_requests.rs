@@ -1,36 +1,53 @@
 use super::{At, SessionKey, query, table};
 use crate::change::EndedPrincipal;
+use crate::clock::Timestamp;
 use crate::id::{BrowserSessionId, IdpId};
 use crate::session::BrowserSession;
 use crate::store::sealed::{SealedStore, place};
 use crate::store::{Row, StoreError};
 
 /// How many sessions of a person are read at once.
-const SESSIONS: i64 = 64;
+const PAGE: i64 = 64;
+
+/// Some of the sessions of a person.
+#[derive(Clone, Debug)]
+pub struct SessionPage {
+    pub sessions: Vec<BrowserSession>,
+    /// There may be more after this one.
+    pub more_after: Option<BrowserSessionId>,
+}
 
 impl SealedStore {
     /// Live browser sessions that hold a sign-in of this name by this IdP, whatever its qualifiers, in
-    /// the order of their ids; at most 64 of them.
+    /// the order of their ids; at most 64 of them, those after `after`.
     pub async fn sessions_of(
         &self,
         idp: &IdpId,
         name: &str,
-    ) -> Result<At<Vec<BrowserSession>>, StoreError> {
+        after: Option<BrowserSessionId>,
+        now: Timestamp,
+    ) -> Result<At<SessionPage>, StoreError> {
         let sql = "SELECT DISTINCT b.id FROM browser_session b \
                    JOIN idp_session i ON i.browser_session_id = b.id \
-                   WHERE i.principal_hash = $1 AND b.ended_at IS NULL ORDER BY b.id LIMIT $2";
+                   WHERE i.principal_hash = $1 AND b.ended_at IS NULL AND b.idle_until > $2 \
+                   AND b.expires_at > $2 AND b.id > $3 ORDER BY b.id LIMIT $4";
         let hash = self.principal_hash(idp.as_str(), name);
-        let params = vec![hash.into(), SESSIONS.into()];
+        let after = after.map(|id| id.to_string()).unwrap_or_default();
+        let params = vec![hash.into(), now.into(), after.into(), PAGE.into()];
         let snapshot = self.engine.select(vec![query(sql, params)]).await?;
+        let rows = table(&snapshot, 0);
         let ids: Vec<BrowserSessionId> =
-            table(&snapshot, 0).iter().map(|row| row.parse("id")).collect::<Result<_, _>>()?;
+            rows.iter().map(|row| row.parse("id")).collect::<Result<_, _>>()?;
+        let is_full = i64::try_from(ids.len()).is_ok_and(|found| found >= PAGE);
+        let more_after = ids.last().copied().filter(|_| is_full);
         let queries: Vec<_> = ids.iter().flat_map(|id| SessionKey::Id(*id).queries()).collect();
         let per_session = queries.len().checked_div(ids.len()).unwrap_or(0);
         let snapshot = self.engine.select(queries).await?;
         let session = |place: usize| self.session_in(&snapshot, place * per_session);
         let found: Vec<_> = (0..ids.len()).map(session).collect::<Result<_, _>>()?;
         let is_live = |session: &BrowserSession| session.is_live(snapshot.now);
-        Ok(At { now: snapshot.now, found: found.into_iter().flatten().filter(is_live).collect() })
+        let sessions = found.into_iter().flatten().filter(is_live).collect();
+        Ok(At { now: snapshot.now, found: SessionPage { sessions, more_after } })
     }
 
     /// The LogoutRequests of this IdP for this name that were carried out not long ago.

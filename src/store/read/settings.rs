@@ -33,7 +33,7 @@ pub struct FoundIdp {
 pub struct FoundSigningKey {
     pub key: StoredSigningKey,
     pub created_at: Timestamp,
-    pub revoked: bool,
+    pub revoked_at: Option<Timestamp>,
 }
 
 impl SealedStore {
@@ -68,12 +68,12 @@ impl SealedStore {
         table(&snapshot, 0).first().map(idp).transpose()
     }
 
-    /// The IdP of this entity ID; an enabled one before those that are disabled.
-    pub async fn idp_of_entity(&self, entity_id: &str) -> Result<Option<IdpId>, StoreError> {
+    /// Every id of this entity ID; an enabled one before those that are disabled.
+    pub async fn idps_of_entity(&self, entity_id: &str) -> Result<Vec<IdpId>, StoreError> {
         let sql = "SELECT id FROM identity_provider WHERE entity_id = $1 \
-                   ORDER BY disabled_at IS NOT NULL, updated_at DESC LIMIT 1";
+                   ORDER BY disabled_at IS NOT NULL, updated_at DESC, id";
         let snapshot = self.engine.select(vec![query(sql, vec![entity_id.into()])]).await?;
-        table(&snapshot, 0).first().map(|row| row.parse("id")).transpose()
+        table(&snapshot, 0).iter().map(|row| row.parse("id")).collect()
     }
 
     pub async fn idps(&self) -> Result<Vec<FoundIdp>, StoreError> {
@@ -141,7 +141,7 @@ impl SealedStore {
         Ok(FoundSigningKey {
             key,
             created_at: row.timestamp("created_at")?,
-            revoked: row.optional_int("revoked_at")?.is_some(),
+            revoked_at: row.optional_int("revoked_at")?.map(Timestamp::from_micros),
         })
     }
 }

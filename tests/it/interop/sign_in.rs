@@ -1,6 +1,7 @@
 //! The way in through an IdP that others wrote.
 
 use serde_json::json;
+use sloop::change::KeyPurpose;
 
 use super::{asks_who_is_there, browser, only, over_tls, with_pysaml2};
 use crate::both;
@@ -77,7 +78,10 @@ async fn pysaml2_does_not_believe_another_key_and_nobody_is_signed_in() {
     let (world, idp) = over_tls(On::Sqlite, &[]).await;
     let stranger = Setting::on(On::Sqlite).https().begin().await;
     let app = world.app("app-one").await;
-    // The same entity ID and addresses, another key.
+    // The same entity ID and addresses, another key: all worlds begin with the same.
+    let keys = stranger.use_cases().key_reports().await.unwrap();
+    let signing = keys.iter().find(|key| key.purpose == KeyPurpose::SamlSigning).unwrap();
+    stranger.use_cases().revoke_key(&signing.id).await.unwrap();
     idp.trust(&stranger.get("/saml/metadata").await.body);
     let mut browser = browser(&world, &idp);
 

@@ -16,6 +16,7 @@ mod ladder;
 mod late_answer;
 mod lost_relay_state;
 mod main_job;
+mod many_sessions;
 mod overtaken;
 mod post_form;
 mod post_logout_uri;

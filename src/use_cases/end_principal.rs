@@ -1,0 +1,251 @@
+//! An IdP has signed a person out: every session that its LogoutRequest names ends here too.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::audit::{AuditEvent, AuditKind};
+use crate::change::{Change, EndedPrincipal};
+use crate::clock::Timestamp;
+use crate::connection::Connection;
+use crate::id::{BrowserSessionId, IdpId};
+use crate::logout::plan::IdpLegs;
+use crate::logout::{Logout, Reason};
+use crate::oidc::LogoutScope;
+use crate::saml::LogoutRequest;
+use crate::saml::logout_request::MAX_AGE;
+use crate::session::{BrowserSession, SignedIn};
+use crate::store::{CommitError, LogoutKey};
+use crate::use_cases::sign_out::SignOut;
+use crate::use_cases::{Failure, TRIES, UseCases};
+
+/// The IdP that asks, by every id under which it has been known.
+#[derive(Clone)]
+pub(super) struct Asking {
+    pub connection: Arc<Connection>,
+    pub ids: Vec<IdpId>,
+}
+
+/// What became of one page of sessions.
+enum Page {
+    /// It is ended, as far as it is meant. There may be more after this one.
+    Ended { more_after: Option<BrowserSessionId> },
+    /// The request was written down before.
+    WasWritten,
+}
+
+impl UseCases {
+    /// Ends every session that the request names. The same request again ends what the first time
+    /// left over, and nothing that began since: the person may have signed in anew.
+    ///
+    /// # Errors
+    /// [`Failure::Contended`] if sessions change faster than they can be ended; what was ended stays so.
+    pub(super) async fn end_principal(
+        &self,
+        asking: &Asking,
+        request: LogoutRequest,
+    ) -> Result<Vec<Logout>, Failure> {
+        let (use_cases, asking) = (self.clone(), asking.clone());
+        // A task of its own: whoever asked may hang up in the middle.
+        let ending =
+            tokio::spawn(async move { use_cases.end_principal_now(&asking, request).await });
+        let ended = ending.await;
+        ended.map_err(|error| Failure::Internal(format!("ending sessions: {error}")))?
+    }
+
+    async fn end_principal_now(
+        &self,
+        asking: &Asking,
+        request: LogoutRequest,
+    ) -> Result<Vec<Logout>, Failure> {
+        let now = self.now().await?;
+        let (idp, request_id) = (asking.connection.id.clone(), request.id.clone());
+        let ended = EndedPrincipal {
+            idp: idp.clone(),
+            request_id: request.id,
+            name_id: request.name_id,
+            session_indexes: request.session_indexes,
+            issued_at: request.issue_instant,
+            logouts: Vec::new(),
+            // Longer than the request can be shown again, and than a sign-in that it overtook is on
+            // its way.
+            expires_at: now.plus(MAX_AGE.saturating_mul(3)),
+        };
+        let skew = self.settings().clock_skew;
+        let ended = match self.end_sessions_of(ended, asking, false, skew).await? {
+            Some(ended) => ended,
+            None => {
+                let written = self.store().carried_out(&idp, &request_id).await?;
+                let written = written.ok_or(Failure::Contended)?;
+                // Without leeway for clocks: who signed in a moment later did so after the logout.
+                let again = self.end_sessions_of(written, asking, true, Duration::ZERO).await?;
+                again.ok_or(Failure::Contended)?
+            }
+        };
+        let mut logouts = Vec::with_capacity(ended.logouts.len());
+        for id in ended.logouts {
+            // Settled logouts are deleted after a while; what is gone was told in time.
+            let found = self.store().logout(LogoutKey::Id(id)).await?.found;
+            logouts.extend(found.map(|found| found.logout));
+        }
+        Ok(logouts)
+    }
+
+    /// Ends the sessions of sign-ins that were written at the same moment as these requests.
+    pub(super) async fn end_overtaken(
+        &self,
+        ended: Vec<EndedPrincipal>,
+        connection: &Arc<Connection>,
+    ) -> Result<(), Failure> {
+        let ids = vec![connection.id.clone()];
+        let asking = Asking { connection: connection.clone(), ids };
+        let skew = self.settings().clock_skew;
+        for ended in ended {
+            self.end_sessions_of(ended, &asking, true, skew).await?;
+        }
+        Ok(())
+    }
+
+    /// The LogoutRequests that have overtaken this sign-in (SAML Core 3.7.3.1). With a SessionIndex it
+    /// is known by that; without, by the time: who signs in anew after a logout is welcome.
+    pub(super) async fn overtaken_by(
+        &self,
+        connection: &Connection,
+        signed_in: &SignedIn,
+    ) -> Result<Vec<EndedPrincipal>, Failure> {
+        let Some(name_id) = &signed_in.name_id else { return Ok(Vec::new()) };
+        let skew = self.settings().clock_skew;
+        let mut ended = self.store().ended_principals(&connection.id, &name_id.value).await?;
+        ended.retain(|ended| {
+            let by_index =
+                !ended.session_indexes.is_empty() && !signed_in.session_indexes.is_empty();
+            self.names(ended, connection, signed_in, skew)
+                && (by_index || signed_in.authn_instant <= ended.issued_at)
+        });
+        Ok(ended)
+    }
+
+    /// Writes the request down with the first sessions that it ends, and looks again until a look ends
+    /// none: a sign-in that is being written at the same time either is found here, or finds what is
+    /// written here. `None`: it was written down before, though not `is_written`.
+    async fn end_sessions_of(
+        &self,
+        mut ended: EndedPrincipal,
+        asking: &Asking,
+        mut is_written: bool,
+        skew: Duration,
+    ) -> Result<Option<EndedPrincipal>, Failure> {
+        loop {
+            let before = ended.logouts.len();
+            for idp in &asking.ids {
+                let mut after = None;
+                loop {
+                    let place = Place { idp, after, is_written };
+                    match self.end_page(&mut ended, asking, place, skew).await? {
+                        Page::WasWritten => return Ok(None),
+                        Page::Ended { more_after } => after = more_after,
+                    }
+                    is_written = true;
+                    if after.is_none() {
+                        break;
+                    }
+                }
+            }
+            if ended.logouts.len() == before {
+                return Ok(Some(ended));
+            }
+        }
+    }
+
+    async fn end_page(
+        &self,
+        ended: &mut EndedPrincipal,
+        asking: &Asking,
+        place: Place<'_>,
+        skew: Duration,
+    ) -> Result<Page, Failure> {
+        for _ in 0..TRIES {
+            let (name, now) = (ended.name_id.value.clone(), self.now().await?);
+            let read = self.store().sessions_of(place.idp, &name, place.after, now).await?;
+            let more_after = read.found.more_after;
+            let is_meant = |session: &&BrowserSession| {
+                let by_idp = session.idp_sessions.iter().filter(|held| held.idp == *place.idp);
+                let mut sign_ins = by_idp.map(|held| &held.signed_in);
+                sign_ins.any(|held| self.names(ended, &asking.connection, held, skew))
+            };
+            let meant: Vec<_> = read.found.sessions.iter().filter(is_meant).collect();
+            if meant.is_empty() && place.is_written {
+                return Ok(Page::Ended { more_after });
+            }
+            let mut changes = Vec::new();
+            let mut begun = Vec::new();
+            for session in meant {
+                let planned = self.plan_idp_initiated(session, asking, read.now).await?;
+                changes.extend(planned.0);
+                begun.push(planned.1);
+            }
+            let mut written = ended.clone();
+            written.logouts.extend(begun.iter().map(|logout| logout.id));
+            let boxed = Box::new(written.clone());
+            changes.push(match place.is_written {
+                true => Change::SaveEndedPrincipal(boxed),
+                false => Change::AddEndedPrincipal(boxed),
+            });
+            let event = AuditEvent::new(AuditKind::LogoutRequestCarriedOut).idp(&ended.idp);
+            let detail = format!("{} sessions ended", begun.len());
+            changes.push(Change::Record(event.detail(detail)));
+            match self.store().commit(read.now, changes).await {
+                Ok(()) => {
+                    begun.iter().for_each(|logout| self.tell_apps(logout));
+                    *ended = written;
+                    return Ok(Page::Ended { more_after });
+                }
+                Err(CommitError::Conflict { what: "AddEndedPrincipal" }) => {
+                    return Ok(Page::WasWritten);
+                }
+                Err(CommitError::Conflict { .. } | CommitError::Unknown) => {}
+                Err(other) => return Err(Failure::commit(other)),
+            }
+        }
+        Err(Failure::Contended)
+    }
+
+    async fn plan_idp_initiated(
+        &self,
+        session: &BrowserSession,
+        asking: &Asking,
+        now: Timestamp,
+    ) -> Result<(Vec<Change>, Logout), Failure> {
+        let wanted = SignOut {
+            reason: Reason::IdpInitiated,
+            scope: LogoutScope::AllAppsAndIdp,
+            idps: IdpLegs::BegunBy(asking.ids.clone()),
+            initiator: None,
+            target: None,
+        };
+        let begun = self.plan_sign_out(session, wanted, self.rng().handle(), now).await?;
+        Ok((begun.changes, begun.logout))
+    }
+
+    /// Whether the request means this sign-in. One that the IdP made after the request is another
+    /// matter; both times are by the IdP's clocks, which may differ by `skew`.
+    fn names(
+        &self,
+        ended: &EndedPrincipal,
+        connection: &Connection,
+        held: &SignedIn,
+        skew: Duration,
+    ) -> bool {
+        let (idp, sp) = (&connection.metadata.entity_id, &self.settings().saml_entity_id);
+        held.is_named_by(&ended.name_id, &ended.session_indexes, idp, sp)
+            && held.authn_instant <= ended.issued_at.plus(skew)
+    }
+}
+
+/// Where the look at a person's sessions stands.
+#[derive(Clone, Copy)]
+struct Place<'p> {
+    idp: &'p IdpId,
+    after: Option<BrowserSessionId>,
+    /// The request has been written down.
+    is_written: bool,
+}

@@ -25,9 +25,9 @@ pub(super) struct Asking {
     pub ids: Vec<IdpId>,
 }
 
-/// What became of one page of sessions.
-enum Page {
-    /// It is ended, as far as it is meant. There may be more after this one.
+/// What a look at some of a person's sessions came to.
+enum Look {
+    /// They are ended, as far as they are meant. There may be more after this one.
     Ended { more_after: Option<BrowserSessionId> },
     /// The request was written down before.
     WasWritten,
@@ -140,9 +140,9 @@ impl UseCases {
                 let mut after = None;
                 loop {
                     let place = Place { idp, after, is_written };
-                    match self.end_page(&mut ended, asking, place, skew).await? {
-                        Page::WasWritten => return Ok(None),
-                        Page::Ended { more_after } => after = more_after,
+                    match self.end_some(&mut ended, asking, place, skew).await? {
+                        Look::WasWritten => return Ok(None),
+                        Look::Ended { more_after } => after = more_after,
                     }
                     is_written = true;
                     if after.is_none() {
@@ -156,13 +156,13 @@ impl UseCases {
         }
     }
 
-    async fn end_page(
+    async fn end_some(
         &self,
         ended: &mut EndedPrincipal,
         asking: &Asking,
         place: Place<'_>,
         skew: Duration,
-    ) -> Result<Page, Failure> {
+    ) -> Result<Look, Failure> {
         for _ in 0..TRIES {
             let (name, now) = (ended.name_id.value.clone(), self.now().await?);
             let read = self.store().sessions_of(place.idp, &name, place.after, now).await?;
@@ -174,7 +174,7 @@ impl UseCases {
             };
             let meant: Vec<_> = read.found.sessions.iter().filter(is_meant).collect();
             if meant.is_empty() && place.is_written {
-                return Ok(Page::Ended { more_after });
+                return Ok(Look::Ended { more_after });
             }
             let mut changes = Vec::new();
             let mut begun = Vec::new();
@@ -197,10 +197,10 @@ impl UseCases {
                 Ok(()) => {
                     begun.iter().for_each(|logout| self.tell_apps(logout));
                     *ended = written;
-                    return Ok(Page::Ended { more_after });
+                    return Ok(Look::Ended { more_after });
                 }
                 Err(CommitError::Conflict { what: "AddEndedPrincipal" }) => {
-                    return Ok(Page::WasWritten);
+                    return Ok(Look::WasWritten);
                 }
                 Err(CommitError::Conflict { .. } | CommitError::Unknown) => {}
                 Err(other) => return Err(Failure::commit(other)),

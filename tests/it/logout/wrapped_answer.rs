@@ -4,14 +4,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sloop::paths;
-use sloop::saml::message::verify_enveloped;
-use sloop::saml::{LogoutResponse, Proof, Status, StatusCode};
-use sloop::xml::verify::TrustedKeys;
-use sloop::xml::{Limits, parse};
+use sloop::saml::{LogoutResponse, Status, StatusCode};
 
 use super::{SignedIn, home, idp_leg, leads_to, signed_in};
 use crate::both;
-use crate::support::attack::{Attack, Target, document, signature, transform, wrapping};
+use crate::support::attack::{Attack, Target, document, reason, signature, transform, wrapping};
 use crate::support::browser::Page;
 use crate::support::idp_key::{Asked, By, IdpKey, Message};
 use crate::support::mutation::Xml;
@@ -106,19 +103,7 @@ impl Ambush {
         if !matches!(message.first(), Some(b'<' | b' ' | b'\t' | b'\r' | b'\n' | 0xEF)) {
             return "binding.not_xml";
         }
-        let document = match parse(message, &Limits::MESSAGE) {
-            Ok(document) => document,
-            Err(error) => return error.code(),
-        };
-        let keys = TrustedKeys::new(vec![self.key.key().public_key().clone()]).unwrap();
-        match verify_enveloped(document.root(), &keys) {
-            Err(error) => error.code(),
-            Ok(Proof::Unsigned) => "unsigned",
-            Ok(Proof::Signed) => match LogoutResponse::parse(document.root()) {
-                Err(error) => error.code(),
-                Ok(_) => "none",
-            },
-        }
+        reason(message, self.key.key(), |root| LogoutResponse::parse(root).map(|_| ()))
     }
 }
 

@@ -8,9 +8,12 @@ pub mod wrapping;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sloop::saml::message::verify_enveloped;
+use sloop::saml::{MessageError, Proof};
 use sloop::xml::c14n;
 use sloop::xml::sign::SigningKey;
 use sloop::xml::verify::TrustedKeys;
+use sloop::xml::{Element, Limits, parse};
 
 use super::careless;
 use super::mutation::Xml;
@@ -163,6 +166,27 @@ impl Target<'_> {
         let found = read.iter().any(|value| value == wanted);
         assert!(found, "{what} misleads nobody, they read {read:?}");
         Attack::new(format!("{} of the {}", what, self.signed), message, code)
+    }
+}
+
+/// The code for which a logout message counts for nothing.
+pub fn reason(
+    message: &[u8],
+    key: &SigningKey,
+    read: impl Fn(Element<'_>) -> Result<(), MessageError>,
+) -> &'static str {
+    let document = match parse(message, &Limits::MESSAGE) {
+        Ok(document) => document,
+        Err(error) => return error.code(),
+    };
+    let keys = TrustedKeys::new(vec![key.public_key().clone()]).unwrap();
+    match verify_enveloped(document.root(), &keys) {
+        Err(error) => error.code(),
+        Ok(Proof::Unsigned) => "unsigned",
+        Ok(Proof::Signed) => match read(document.root()) {
+            Err(error) => error.code(),
+            Ok(()) => "none",
+        },
     }
 }
 

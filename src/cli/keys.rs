@@ -23,7 +23,8 @@ pub(super) enum Command {
     },
     /// Stop using, publishing and believing a key, now. A new one takes the place of one in use
     Revoke {
-        /// As `keys list` shows it
+        /// As `keys list` shows it; it may begin with a dash
+        #[arg(allow_hyphen_values = true)]
         key: String,
         #[arg(long)]
         json: bool,

@@ -175,6 +175,7 @@ fn samael_verifies_and_reads_metadata_that_we_sign() {
         valid_until: now().plus(Duration::from_secs(86_400)),
         acs: acs.to_vec(),
         slo: SLO.to_owned(),
+        slo_soap: format!("{SLO}/soap"),
         encryption_certificates: Vec::new(),
         signing_certificates: vec![key.certificate.der_data().to_vec()],
         name_id_formats: vec![PERSISTENT.to_owned()],
@@ -188,7 +189,8 @@ fn samael_verifies_and_reads_metadata_that_we_sign() {
     let read: Vec<_> = sp.assertion_consumer_services.iter().map(|acs| &acs.location).collect();
     assert_eq!(read, acs.iter().collect::<Vec<_>>());
     let logout = sp.single_logout_services.as_ref().unwrap();
-    assert!(!logout.is_empty() && logout.iter().all(|service| service.location == SLO));
+    let places: Vec<_> = logout.iter().map(|service| service.location.as_str()).collect();
+    assert_eq!(places, [SLO, SLO, &format!("{SLO}/soap")]);
 }
 
 #[test]

@@ -41,5 +41,7 @@ fn keys_are_listed_rotated_and_revoked() {
 
     assert!(place.fails(1, &["keys", "revoke", new]).contains("not known"));
     assert!(place.fails(1, &["keys", "revoke", "nothing"]).contains("not known"));
+    // The name of a key may begin with a dash, and is no option then.
+    assert!(place.fails(1, &["keys", "revoke", "-nothing"]).contains("not known"));
     place.fails(2, &["keys", "rotate", "both"]);
 }

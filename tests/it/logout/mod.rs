@@ -17,6 +17,7 @@ mod late_answer;
 mod lost_relay_state;
 mod main_job;
 mod many_sessions;
+mod other_products;
 mod overtaken;
 mod post_form;
 mod post_logout_uri;

@@ -8,6 +8,7 @@ mod support;
 
 mod api;
 mod architecture;
+mod browser;
 mod cli;
 mod interop;
 mod logout;

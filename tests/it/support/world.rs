@@ -176,6 +176,11 @@ impl World {
         world
     }
 
+    /// Where the IdP really listens.
+    pub fn idp_address(&self) -> SocketAddr {
+        self.idp_address
+    }
+
     /// The folder with the SQLite database, named `sloop.db`.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()

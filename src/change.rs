@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
 use crate::id::{BrowserSessionId, ClientId, IdpId, IdpSessionId, LogoutId};
+use crate::language::Language;
 use crate::logout::{Leg, Logout};
 use crate::oidc::{AuthorizeRequest, CodeBinding, Confirm, LogoutScope, Scopes, Subject};
 use crate::saml::{NameId, SessionIndex};
@@ -276,6 +277,9 @@ pub struct LogoutQuestion {
     pub hint: Option<Hint>,
     /// The browser has been shown the question.
     pub asked: bool,
+    /// The language that the app asked for, of its pages and of the logout's.
+    #[serde(default)]
+    pub language: Option<Language>,
 }
 
 /// A LogoutRequest of an IdP that was carried out. It also ends what arrives later: a sign-in that it

@@ -7,6 +7,7 @@
 // base
 pub mod clock;
 pub mod id;
+pub mod language;
 pub mod paths;
 pub mod rng;
 pub mod secret;

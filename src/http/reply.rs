@@ -7,7 +7,9 @@ use super::App;
 use super::extract::{Cookies, SameSite};
 use super::layer::{PAGE_CSP, RequestId};
 use super::page;
+use crate::language::Language;
 use crate::paths;
+use crate::saml::PostForm;
 use crate::secret::Token;
 use crate::use_cases::{
     Browser, Choice, CookieChange, Next, Page, REQUEST_LIFETIME, Reply, UseCases,
@@ -43,36 +45,42 @@ pub(super) fn browser(app: &App, cookies: &Cookies) -> Browser {
     Browser { session, transactions }
 }
 
-pub(super) fn respond(app: &App, reference: &RequestId, reply: Reply, from: CameFrom) -> Response {
-    let mut response = match reply.next {
-        Next::Redirect(url) => match from {
-            CameFrom::Elsewhere => redirect(&url),
-            CameFrom::OurForm => {
-                let style = page::style_url(app.issuer());
-                page::html(&page::Onward { style: &style, url: &url })
-            }
-        },
-        Next::Post(form) => {
-            let style = page::style_url(app.issuer());
-            // The nonce is random and used once; so is the request's reference.
-            let nonce = reference.as_str();
-            let page = page::PostFormPage {
-                style: &style,
-                action: &form.action,
-                fields: &form.fields,
-                nonce,
-            };
-            let mut response = page::html(&page);
-            let policy = post_form_policy(nonce, app.issuer().is_secure());
-            if let Ok(policy) = HeaderValue::from_str(&policy) {
-                response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-            }
-            response
+/// What one answer is written with.
+pub(super) struct Writer<'a> {
+    pub app: &'a App,
+    pub reference: &'a RequestId,
+    /// What the request wants, where nothing was asked for earlier.
+    pub language: Language,
+    pub from: CameFrom,
+}
+
+impl Writer<'_> {
+    pub(super) fn respond(&self, reply: Reply) -> Response {
+        let issuer = self.app.issuer();
+        let layout = page::Layout::new(issuer, reply.language.unwrap_or(self.language));
+        let mut response = match reply.next {
+            Next::Redirect(url) => match self.from {
+                CameFrom::Elsewhere => redirect(&url),
+                CameFrom::OurForm => layout.html(&page::Onward { layout: &layout, url: &url }),
+            },
+            Next::Post(form) => self.post_form(&layout, &form),
+            Next::Page(page) => show(self.app, &layout, *page),
+        };
+        set_cookies(self.app, reply.cookies, response.headers_mut());
+        response
+    }
+
+    fn post_form(&self, layout: &page::Layout, form: &PostForm) -> Response {
+        // The nonce is random and used once; so is the request's reference.
+        let nonce = self.reference.as_str();
+        let (action, fields) = (&form.action, &form.fields);
+        let mut response = layout.html(&page::PostFormPage { layout, action, fields, nonce });
+        let policy = post_form_policy(nonce, self.app.issuer().is_secure());
+        if let Ok(policy) = HeaderValue::from_str(&policy) {
+            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
         }
-        Next::Page(page) => show(app, *page),
-    };
-    set_cookies(app, reply.cookies, response.headers_mut());
-    response
+        response
+    }
 }
 
 /// 303 always: a browser never repeats a POST at the new address (RFC 9700 4.12).
@@ -98,10 +106,9 @@ fn post_form_policy(nonce: &str, https: bool) -> String {
         .replace("require-trusted-types-for 'script'", &format!("script-src 'nonce-{nonce}'"))
 }
 
-fn show(app: &App, shown: Page) -> Response {
-    let style = page::style_url(app.issuer());
-    let style = style.as_str();
+fn show(app: &App, layout: &page::Layout, shown: Page) -> Response {
     let page_url = |handle: &Token| app.use_cases.settings().logout_page_url(handle.expose());
+    let notice = |said| layout.html(&page::Notice { layout, said });
     match shown {
         Page::ChooseIdp { params, choices } => {
             let link = |choice: Choice| page::Link {
@@ -109,11 +116,11 @@ fn show(app: &App, shown: Page) -> Response {
                 name: choice.name,
             };
             let choices = choices.into_iter().map(link).collect();
-            page::html(&page::ChooseIdp { style, choices })
+            layout.html(&page::ChooseIdp { layout, choices })
         }
         Page::ConfirmLogout { handle, app, everywhere, csrf, target_refused } => {
-            page::html(&page::LogoutConfirm {
-                style,
+            layout.html(&page::LogoutConfirm {
+                layout,
                 action: &page_url(&handle),
                 app: app.as_deref(),
                 everywhere,
@@ -121,25 +128,17 @@ fn show(app: &App, shown: Page) -> Response {
                 target_refused,
             })
         }
-        Page::KeptSignedIn => page::html(&page::LogoutKept { style }),
+        Page::KeptSignedIn => notice(layout.text.kept),
         Page::LogoutWaiting { handle, leg, idp } => {
             let (action, leg) = (handle.as_ref().map(page_url), leg.to_string());
             let action = action.as_deref();
-            page::html(&page::LogoutWaiting { style, idp: &idp, leg: &leg, action })
+            layout.html(&page::LogoutWaiting { layout, idp: &idp, leg: &leg, action })
         }
         Page::LogoutEnd { logout, continue_to } => {
-            page::html(&page::LogoutEnd::of(&logout, continue_to.as_deref(), style))
+            layout.html(&page::LogoutEnd::of(&logout, continue_to.as_deref(), layout))
         }
-        Page::UnknownAnswer => page::html(&page::LogoutEnd::without_logout(
-            "This answer came too late, or twice",
-            "It belongs to no sign-out that is waiting. If you want to sign out, do so in the app.",
-            style,
-        )),
-        Page::NobodySignedIn => page::html(&page::LogoutEnd::without_logout(
-            "You are signed out here",
-            "Nobody was signed in with this browser.",
-            style,
-        )),
+        Page::UnknownAnswer => notice(layout.text.unknown_answer),
+        Page::NobodySignedIn => notice(layout.text.nobody),
     }
 }
 

@@ -5,9 +5,10 @@ use axum::response::Response;
 
 use super::App;
 use super::error::{Explain, PageError};
-use super::extract::{Cookies, RawParams};
+use super::extract::{Cookies, RawParams, language};
 use super::layer::RequestId;
-use super::reply::{self, CameFrom};
+use super::reply::{self, CameFrom, Writer};
+use crate::language::Language;
 use crate::oidc::Params;
 use crate::use_cases::{Browser, Failure, Reply, UseCases};
 
@@ -18,6 +19,8 @@ pub(super) struct Visit {
     /// The query of a GET, exactly as it came; `None` for a form.
     pub raw_query: Option<String>,
     pub browser: Browser,
+    /// What the request wants: by `ui_locales`, else by its header.
+    language: Language,
     reference: RequestId,
 }
 
@@ -28,10 +31,12 @@ impl FromRequest<App> for Visit {
         let reference = request.extensions().get::<RequestId>().cloned();
         let reference = reference.expect("the layer around all routes names every request");
         let browser = reply::browser(app, &Cookies::of(request.headers()));
-        let explain = Explain { app, reference: &reference };
+        let language = language::of_header(request.headers());
+        let explain = Explain { app, reference: &reference, language };
         let found = RawParams::from_request(request, app).await;
         let RawParams { params, raw_query } = found.map_err(|error| explain.params(error))?;
-        Ok(Self { app: app.clone(), params, raw_query, browser, reference })
+        let language = language::of_params(&params).unwrap_or(language);
+        Ok(Self { app: app.clone(), params, raw_query, browser, language, reference })
     }
 }
 
@@ -63,7 +68,8 @@ impl Visit {
     }
 
     pub(super) fn refuse(&self, failure: &Failure) -> PageError {
-        Explain { app: &self.app, reference: &self.reference }.failure(failure)
+        let Self { app, reference, language, .. } = self;
+        Explain { app, reference, language: *language }.failure(failure)
     }
 
     fn answer_from(
@@ -72,6 +78,7 @@ impl Visit {
         from: CameFrom,
     ) -> Result<Response, PageError> {
         let reply = reply.map_err(|failure| self.refuse(&failure))?;
-        Ok(reply::respond(&self.app, &self.reference, reply, from))
+        let Self { app, reference, language, .. } = self;
+        Ok(Writer { app, reference, language: *language, from }.respond(reply))
     }
 }

@@ -1,33 +1,22 @@
-//! A logout in sentences, for the person at the end page and for whoever runs `sloop logout show`.
+//! A logout in sentences, for whoever runs `sloop logout show`. What the person reads stands with the
+//! pages.
 
-use super::{Leg, LegOutcome, LegState, Logout, Outcome, Party, Reason, Rung};
-use crate::oidc::LogoutScope;
-
-/// The whole in a few words, for the head of the end page.
-pub fn heading(logout: &Logout) -> &'static str {
-    match (logout.outcome(), logout.document.scope) {
-        (Outcome::Complete, LogoutScope::AllAppsAndIdp) => "You are signed out everywhere",
-        (Outcome::Complete, LogoutScope::AllApps) => "You are signed out of your apps",
-        _ => "You are signed out here",
-    }
-}
+use super::{Leg, LegState, Logout, Party, Reason, Rung, Whole};
 
 /// The whole in a sentence. It never claims more than is known, and says who was left alone on
 /// purpose.
 pub fn whole(logout: &Logout) -> &'static str {
-    match (logout.document.scope, logout.outcome()) {
-        (LogoutScope::OpOnly, _) => {
+    match Whole::of(logout) {
+        Whole::OnlyHere => {
             "Signed out here. Your apps and your organisation were left as they are."
         }
-        (LogoutScope::AllApps, Outcome::Complete) => {
+        Whole::Apps => {
             "Every app of this session confirmed it. Your organisation's own sign-in was left as it \
              is, so the next sign-in may not ask you."
         }
-        (LogoutScope::AllAppsAndIdp, Outcome::Complete) => {
-            "Signed out everywhere: every party confirmed it."
-        }
-        (_, Outcome::LocalOnly) => "Signed out here. No other party was asked.",
-        (_, Outcome::Partial) => "Signed out here. Not every other party has confirmed it.",
+        Whole::Everywhere => "Signed out everywhere: every party confirmed it.",
+        Whole::NobodyAsked => "Signed out here. No other party was asked.",
+        Whole::Partial => "Signed out here. Not every other party has confirmed it.",
     }
 }
 
@@ -70,28 +59,5 @@ pub fn channel(party: &Party) -> String {
             Rung::Url { location } => format!("the browser is sent to {location}"),
             Rung::Local { .. } => "not asked".to_owned(),
         },
-    }
-}
-
-/// One outcome in words that a person understands, for the end page.
-pub fn to_person(leg: &Leg) -> &'static str {
-    match leg.outcome() {
-        None => "We are still telling it.",
-        Some(LegOutcome::Confirmed) => "Signed out.",
-        Some(LegOutcome::Partial) => {
-            "Signed out there, but some other services that use it may still be open."
-        }
-        Some(LegOutcome::Refused) => "It answered that it did not sign you out.",
-        Some(LegOutcome::Unconfirmed) => {
-            "We told it, but it gave no proof that you are signed out."
-        }
-        Some(LegOutcome::NoAnswer) => "It did not answer. You may still be signed in there.",
-        Some(LegOutcome::NotSent) => "It was not told. You may still be signed in there.",
-        Some(LegOutcome::NotPossible) => {
-            "It offers no way to be told. You may still be signed in there."
-        }
-        Some(LegOutcome::DeadLetter) => {
-            "It could not be reached. You may still be signed in there."
-        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! [`plan`] makes the legs, [`ladder`] chooses how an IdP is asked, [`flow`] moves the whole from
 //! event to event, [`outcome`] says what is known, [`retry`] when an app is told again, and
-//! [`explain`] puts it into sentences.
+//! [`explain`] puts it into sentences for operators.
 
 pub mod explain;
 pub mod flow;
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::id::{BrowserSessionId, ClientId, IdpId, LegId, LogoutId};
+use crate::language::Language;
 use crate::oidc::{LogoutScope, Subject};
 use crate::saml::{NameId, SessionIndex};
 use crate::secret::TokenHash;
@@ -22,7 +23,7 @@ use crate::session::Sid;
 
 pub use flow::{Answer, Attempt, Decision, Event, Next};
 pub use ladder::{Rung, WhyLocal};
-pub use outcome::{LegOutcome, Outcome};
+pub use outcome::{LegOutcome, Outcome, Whole};
 
 /// An aggregate: every commit that advances it names the version that was read.
 #[derive(Clone, PartialEq, Debug)]
@@ -52,6 +53,9 @@ pub struct LogoutDocument {
     /// Where the person goes at the end. It was checked against the client's list when the logout
     /// began, and carries the client's `state`; nothing that arrives later can change it.
     pub target: Option<String>,
+    /// The language that was asked for with the logout; else each request of the browser says which.
+    #[serde(default)]
+    pub language: Option<Language>,
 }
 
 /// Why a logout happened.

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Leg, LegState};
+use super::{Leg, LegState, Logout};
+use crate::oidc::LogoutScope;
 
 /// How one leg ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -96,6 +97,32 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// How far a logout went: its outcome, seen with what was asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Whole {
+    /// Every party was asked, and confirmed.
+    Everywhere,
+    /// Every app confirmed; the IdPs were left alone on purpose.
+    Apps,
+    /// All others were left alone on purpose.
+    OnlyHere,
+    /// No other party could be asked.
+    NobodyAsked,
+    Partial,
+}
+
+impl Whole {
+    pub fn of(logout: &Logout) -> Self {
+        match (logout.document.scope, logout.outcome()) {
+            (LogoutScope::OpOnly, _) => Self::OnlyHere,
+            (LogoutScope::AllApps, Outcome::Complete) => Self::Apps,
+            (LogoutScope::AllAppsAndIdp, Outcome::Complete) => Self::Everywhere,
+            (_, Outcome::LocalOnly) => Self::NobodyAsked,
+            (_, Outcome::Partial) => Self::Partial,
+        }
     }
 }
 

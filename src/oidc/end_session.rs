@@ -1,6 +1,7 @@
 //! The logout request of an app (RP-Initiated Logout 1.0 2).
 
 use crate::id::ClientId;
+use crate::language::Language;
 
 use super::authorize::MAX_STATE_BYTES;
 use super::error::{RequestError, bounded};
@@ -20,8 +21,8 @@ pub struct EndSessionRequest {
     pub post_logout_redirect_uri: Option<String>,
     pub state: Option<String>,
     pub logout_hint: Option<String>,
-    /// Wanted languages, the most wanted first; what is no language tag is left out.
-    pub ui_locales: Vec<String>,
+    /// Of `ui_locales`, if we have one of them.
+    pub language: Option<Language>,
 }
 
 impl EndSessionRequest {
@@ -39,7 +40,7 @@ impl EndSessionRequest {
             post_logout_redirect_uri: bounded("post_logout_redirect_uri", uri, MAX_URI_BYTES)?,
             state: bounded("state", params.single("state")?, MAX_STATE_BYTES)?,
             logout_hint: logout_hint.filter(|h| h.len() <= MAX_HINT_BYTES).map(str::to_owned),
-            ui_locales: locales(params.single("ui_locales")?.unwrap_or_default()),
+            language: params.single("ui_locales")?.and_then(Language::of_locales),
         })
     }
 }
@@ -53,14 +54,6 @@ impl std::fmt::Debug for EndSessionRequest {
             .field("post_logout_redirect_uri", &self.post_logout_redirect_uri)
             .finish_non_exhaustive()
     }
-}
-
-fn locales(text: &str) -> Vec<String> {
-    let is_tag = |tag: &&str| {
-        (2..=35).contains(&tag.len())
-            && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    text.split(' ').filter(is_tag).take(8).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -83,7 +76,7 @@ mod tests {
         assert_eq!(request.post_logout_redirect_uri.as_deref(), Some("https://a/%3A"));
         assert_eq!(request.state.as_deref(), Some("a+b"));
         assert_eq!(request.logout_hint.as_deref(), Some("u"));
-        assert_eq!(request.ui_locales, ["fr-CA", "fr"]);
+        assert_eq!(request.language, Some(Language::Fr));
     }
 
     #[test]
@@ -91,8 +84,9 @@ mod tests {
         let request = parse("").unwrap();
         assert_eq!((request.id_token_hint, request.client_id), (None, None));
         let long = "x".repeat(20_000);
-        let request = parse(&format!("id_token_hint={long}&logout_hint={long}")).unwrap();
-        assert_eq!(request.id_token_hint, Some(long));
+        let hints = format!("id_token_hint={long}&logout_hint={long}&ui_locales={long}");
+        let request = parse(&hints).unwrap();
+        assert_eq!((request.id_token_hint, request.language), (Some(long), None));
         assert_eq!(request.logout_hint, None);
     }
 

@@ -1,6 +1,7 @@
 //! `/v2/logout`: a logout request in the manner of Auth0.
 
 use crate::id::ClientId;
+use crate::language::Language;
 
 use super::error::{RequestError, bounded};
 use super::params::Params;
@@ -14,6 +15,8 @@ pub struct V2LogoutRequest {
     pub client_id: Option<ClientId>,
     /// Whether the IdP sessions are to end too: `federated` is there and is not `false`.
     pub federated: bool,
+    /// Of `ui_locales`, if we have one of them.
+    pub language: Option<Language>,
 }
 
 impl V2LogoutRequest {
@@ -26,6 +29,8 @@ impl V2LogoutRequest {
             return_to: bounded("returnTo", params.single("returnTo")?, MAX_URI_BYTES)?,
             client_id,
             federated: params.flag("federated")?.is_some_and(|value| value != "false"),
+            // A hint, and not one of Auth0's: nothing about it is an error.
+            language: params.single("ui_locales").ok().flatten().and_then(Language::of_locales),
         })
     }
 }

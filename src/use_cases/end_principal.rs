@@ -221,6 +221,7 @@ impl UseCases {
             idps: IdpLegs::BegunBy(asking.ids.clone()),
             initiator: None,
             target: None,
+            language: None,
         };
         let begun = self.plan_sign_out(session, wanted, self.rng().handle(), now).await?;
         Ok((begun.changes, begun.logout))

@@ -77,6 +77,7 @@ impl UseCases {
             target,
             hint: hint.map(|hint| Hint { subject: hint.sub, sid: hint.sid }),
             asked: false,
+            language: request.language,
         })
     }
 
@@ -142,6 +143,7 @@ impl UseCases {
             idps: IdpLegs::Ask,
             initiator: question.initiator.clone(),
             target: question.target.clone(),
+            language: question.language,
         };
         let begun = self.plan_sign_out(session, wanted, handle.clone(), now).await?;
         let mut changes = begun.changes;
@@ -228,5 +230,5 @@ pub(super) fn nobody(question: &LogoutQuestion) -> Reply {
         Some(target) => Reply::redirect(target.clone()),
         None => Reply::page(Page::NobodySignedIn),
     };
-    reply.with(CookieChange::ClearSession)
+    reply.in_language(question.language).with(CookieChange::ClearSession)
 }

@@ -33,13 +33,14 @@ impl UseCases {
         if !question.asked {
             return self.decide(question, handle, browser, true).await;
         }
-        Ok(Reply::page(Page::ConfirmLogout {
+        let page = Reply::page(Page::ConfirmLogout {
             handle: handle.clone(),
             app: question.initiator.as_ref().map(ToString::to_string),
             everywhere: question.scope != LogoutScope::OpOnly,
             csrf: self.csrf(handle, browser),
             target_refused: question.target_refused,
-        }))
+        });
+        Ok(page.in_language(question.language))
     }
 
     /// `POST`: the person answered. `csrf` proves that the page was shown to this browser.
@@ -75,7 +76,10 @@ impl UseCases {
         for _ in 0..TRIES {
             let question = self.store().logout_question(handle.hash()).await?;
             let reply = match (question, answer) {
-                (Some(_), PageAnswer::StaySignedIn) => self.keep(handle).await?,
+                (Some(question), PageAnswer::StaySignedIn) => {
+                    let kept = self.keep(handle).await?;
+                    kept.map(|reply| reply.in_language(question.language))
+                }
                 (Some(question), _) => self.confirmed(question, handle, browser).await?,
                 // Pressed twice: it was kept the first time.
                 (None, PageAnswer::StaySignedIn) if !self.has_begun(handle).await? => {

@@ -149,8 +149,10 @@ impl UseCases {
             match self.store().commit(now, decision.changes).await {
                 Ok(()) => {
                     let continue_to = decision.logout.document.target.clone();
+                    let language = decision.logout.document.language;
                     let logout = Box::new(decision.logout);
-                    return Ok(Reply::page(Page::LogoutEnd { logout, continue_to }));
+                    let page = Reply::page(Page::LogoutEnd { logout, continue_to });
+                    return Ok(page.in_language(language));
                 }
                 Err(CommitError::Conflict { .. } | CommitError::Unknown) => {
                     (logout, now) = self.read_again(logout.id).await?;

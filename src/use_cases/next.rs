@@ -1,4 +1,5 @@
 use crate::id::LegId;
+use crate::language::Language;
 use crate::logout::Logout;
 use crate::oidc::Params;
 use crate::saml::PostForm;
@@ -9,6 +10,8 @@ use crate::secret::{Token, TokenHash};
 pub struct Reply {
     pub next: Next,
     pub cookies: Vec<CookieChange>,
+    /// The language that was asked for earlier; else the request says which it wants.
+    pub language: Option<Language>,
 }
 
 #[derive(Debug)]
@@ -98,7 +101,7 @@ pub fn transaction_name(request_id: &str) -> String {
 
 impl Reply {
     pub(super) fn of(next: Next) -> Self {
-        Self { next, cookies: Vec::new() }
+        Self { next, cookies: Vec::new(), language: None }
     }
 
     pub(super) fn page(page: Page) -> Self {
@@ -107,6 +110,11 @@ impl Reply {
 
     pub(super) fn redirect(url: impl Into<String>) -> Self {
         Self::of(Next::Redirect(url.into()))
+    }
+
+    pub(super) fn in_language(mut self, language: Option<Language>) -> Self {
+        self.language = language.or(self.language);
+        self
     }
 
     pub(super) fn with(mut self, cookie: CookieChange) -> Self {

@@ -121,6 +121,7 @@ impl UseCases {
                     idps: IdpLegs::Skip,
                     initiator: None,
                     target: None,
+                    language: None,
                 };
                 let begun = self.plan_sign_out(&other, wanted, self.rng().handle(), now).await?;
                 changes.extend(begun.changes);

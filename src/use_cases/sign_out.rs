@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::connection::BrowserBinding;
 use crate::id::{ClientId, IdpId, LegId, LogoutId};
 use crate::keys::keyed_hash;
+use crate::language::Language;
 use crate::logout::plan::{self, IdpLegs};
 use crate::logout::{
     Asked, Event, Logout, LogoutDocument, Next as Step, Party, Reason, Rung, explain,
@@ -29,6 +30,7 @@ pub(super) struct SignOut {
     pub idps: IdpLegs,
     pub initiator: Option<ClientId>,
     pub target: Option<String>,
+    pub language: Option<Language>,
 }
 
 /// The changes that begin a logout, and what they begin.
@@ -61,6 +63,7 @@ impl UseCases {
                 subject: session.subject.clone(),
                 initiator: wanted.initiator,
                 target: wanted.target,
+                language: wanted.language,
             },
             created_at: now,
             deadline: now.plus(self.settings().logout_deadline),
@@ -113,7 +116,9 @@ impl UseCases {
             match self.store().commit(now, decision.changes).await {
                 Ok(()) => {
                     self.a_leg_closed(decision.logout.id);
-                    return self.step(decision.logout, decision.next, handle, now).await;
+                    let language = decision.logout.document.language;
+                    let reply = self.step(decision.logout, decision.next, handle, now).await?;
+                    return Ok(reply.in_language(language));
                 }
                 Err(CommitError::Conflict { .. } | CommitError::Unknown) => {
                     (logout, now) = self.read_again(logout.id).await?;

@@ -68,6 +68,7 @@ impl UseCases {
             target_refused: false,
             hint: None,
             asked: false,
+            language: request.language,
         })
     }
 }

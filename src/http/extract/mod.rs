@@ -2,6 +2,7 @@
 
 mod body;
 mod cookies;
+pub mod language;
 mod params;
 
 pub use body::{BodyError, TimedBody};

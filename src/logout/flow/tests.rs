@@ -52,6 +52,7 @@ fn logout(legs: Vec<(Party, LegState)>) -> Logout {
             subject: Subject::stored("sub".into()),
             initiator: None,
             target: None,
+            language: None,
         },
         created_at: at(0),
         deadline: at(600),

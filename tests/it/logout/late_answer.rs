@@ -6,7 +6,7 @@ use sloop::paths;
 
 use super::{eventually, home, idp_leg, leads_to, signed_in};
 use crate::both;
-use crate::support::idp_key::{By, IdpKey};
+use crate::support::idp_key::{Asked, By, IdpKey};
 use crate::support::world::{On, World};
 
 const BOTH: [By; 2] = [By::Redirect, By::Post];
@@ -63,8 +63,6 @@ async fn go_on(on: On) {
     let onward = ada.browser.submit(&question, &[("answer", "yes")]).await;
     let asked = onward.refresh().unwrap();
     assert!(asked.as_str().starts_with(&world.idp_url), "{asked}");
-    let relay_state =
-        asked.query_pairs().find(|(name, _)| name == "RelayState").unwrap().1.into_owned();
 
     // Back at the page, before any answer: the truth, and a way on.
     let waiting = ada.browser.get(question.url.as_str()).await;
@@ -76,11 +74,7 @@ async fn go_on(on: On) {
     // The answer of that IdP is still believed when it comes.
     let story = world.newest_logout().await;
     assert_eq!(story.outcome.as_str(), "partial");
-    let query = asked.query().unwrap();
-    let xml = sloop::saml::RawQuery::new(query).parse().unwrap().inflate(100_000).unwrap();
-    let document = sloop::xml::parse(&xml, &sloop::xml::Limits::MESSAGE).unwrap();
-    let request = sloop::saml::LogoutRequest::parse(document.root()).unwrap();
-    let asked = crate::support::idp_key::Asked { request, relay_state, at: world.idp_url.clone() };
+    let asked = Asked::of_url(&asked);
     asked.answer(&world, &key).deliver(&mut ada.browser, By::Post).await;
     assert_eq!(idp_leg(&world).await, "confirmed (Success, signed)");
 }

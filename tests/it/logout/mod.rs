@@ -13,6 +13,7 @@ mod idp_initiated;
 mod idp_request_refused;
 mod interrupted;
 mod ladder;
+mod language;
 mod late_answer;
 mod lost_relay_state;
 mod main_job;

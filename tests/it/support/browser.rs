@@ -22,6 +22,8 @@ pub struct Browser {
     hosts: HashMap<String, SocketAddr>,
     pub jar: Jar,
     clock: Clock,
+    /// `Accept-Language`; empty: none is sent.
+    languages: String,
     history: Vec<Visit>,
 }
 
@@ -74,6 +76,7 @@ impl Browser {
             hosts: HashMap::new(),
             jar: Jar::default(),
             clock: Clock::system(),
+            languages: String::new(),
             history: Vec::new(),
         }
     }
@@ -81,6 +84,12 @@ impl Browser {
     /// Cookies expire by this clock.
     pub fn with_clock(mut self, clock: &Clock) -> Self {
         self.clock = clock.clone();
+        self
+    }
+
+    /// The person prefers these languages, as `Accept-Language` says it.
+    pub fn with_languages(mut self, languages: &str) -> Self {
+        self.languages = languages.to_owned();
         self
     }
 
@@ -239,7 +248,10 @@ impl Browser {
         let (status, headers, body) = match self.address(&url) {
             None => (ELSEWHERE, Vec::new(), String::new()),
             Some(address) => {
-                let request = navigation.request(&url, &pairs.join("; "));
+                let mut request = navigation.request(&url, &pairs.join("; "));
+                if !self.languages.is_empty() {
+                    request.headers.push(("Accept-Language".into(), self.languages.clone()));
+                }
                 let response = wire::send(address, request).await;
                 (response.status, response.headers, response.body)
             }

@@ -110,19 +110,24 @@ impl Asked {
     /// Reads what the browser is to carry to the IdP, by either binding.
     pub fn of(page: &Page) -> Self {
         if let Some(location) = page.location() {
-            let query = location.query().unwrap_or_else(|| panic!("{}", page.summary()));
-            let message = RawQuery::new(query).parse().expect("a message of the Redirect binding");
-            assert!(message.is_signed());
-            let xml = message.inflate(Limits::MESSAGE.bytes).unwrap();
-            let relay_state = message.relay_state().expect("a RelayState").to_owned();
-            let at = location[..url::Position::AfterPath].to_owned();
-            return Self { request: read(&xml), relay_state, at };
+            return Self::of_url(&location);
         }
         let form = page.form();
         let message = form.field("SAMLRequest").unwrap_or_else(|| panic!("{}", page.summary()));
         let xml = post::decode(message, Limits::MESSAGE.bytes).unwrap();
         let relay_state = form.field("RelayState").expect("a RelayState").to_owned();
         Self { request: read(&xml), relay_state, at: form.action }
+    }
+
+    /// Reads a URL of the Redirect binding.
+    pub fn of_url(url: &url::Url) -> Self {
+        let query = url.query().unwrap_or_else(|| panic!("no message: {url}"));
+        let message = RawQuery::new(query).parse().expect("a message of the Redirect binding");
+        assert!(message.is_signed());
+        let xml = message.inflate(Limits::MESSAGE.bytes).unwrap();
+        let relay_state = message.relay_state().expect("a RelayState").to_owned();
+        let at = url[..url::Position::AfterPath].to_owned();
+        Self { request: read(&xml), relay_state, at }
     }
 
     pub fn session_indexes(&self) -> Vec<&str> {

@@ -1,0 +1,128 @@
+use super::{
+    Around, ChooseIdp, Confirm, End, Error, Headings, Legs, OneMoment, Said, Summaries, Text,
+    Waiting,
+};
+
+pub(super) static TEXT: Text = Text {
+    go_on: "Continuar",
+    error: Error {
+        title: "No ha funcionado",
+        client: Said {
+            heading: "Esta aplicación ha enviado algo que no podemos utilizar",
+            text: "Los responsables de la aplicación de la que viene tienen que corregirla.",
+        },
+        idp: Said {
+            heading: "Un mensaje de su organización no se puede utilizar",
+            text: "No hemos podido aceptar lo que ha enviado su servicio de inicio de sesión. \
+                   Inténtelo de nuevo desde la aplicación.",
+        },
+        stale: Said {
+            heading: "Esta página ya no es válida",
+            text: "Puede que ya se haya utilizado o que sea demasiado antigua. Empiece de nuevo en \
+                   la aplicación.",
+        },
+        not_found: Said {
+            heading: "Aquí no hay nada",
+            text: "Puede que la dirección esté mal escrita.",
+        },
+        broken: Said {
+            heading: "Se ha producido un error",
+            text: "Avise a los responsables de este servicio.",
+        },
+        busy: Said {
+            heading: "Inténtelo de nuevo dentro de un momento",
+            text: "El servicio está ocupado o una parte de él no está disponible.",
+        },
+        failed: Said {
+            heading: "Se ha producido un error",
+            text: "Inténtelo de nuevo. Si vuelve a ocurrir, avise a los responsables de este \
+                   servicio.",
+        },
+        reference: "Si pide ayuda a alguien, indíquele esta referencia:",
+    },
+    one_moment: OneMoment {
+        heading: "Un momento",
+        taken_on: "Le llevamos a la página siguiente.",
+        press: "Le llevamos a la página siguiente. Si no ocurre nada, pulse el botón.",
+    },
+    choose_idp: ChooseIdp {
+        title: "Elija dónde iniciar sesión",
+        heading: "¿Dónde inicia sesión?",
+        text: "Elija la organización en la que tiene una cuenta.",
+    },
+    confirm: Confirm {
+        title: "¿Cerrar sesión?",
+        heading: "¿Quiere cerrar la sesión?",
+        app: Around("La aplicación ", " pide cerrar su sesión."),
+        app_everywhere: Around(
+            "La aplicación ",
+            " pide cerrar su sesión en todo lo que ha abierto con este inicio de sesión.",
+        ),
+        here: "Se cerrará su sesión aquí.",
+        everywhere: "Se cerrará su sesión aquí y en todo lo que ha abierto con este inicio de \
+                     sesión.",
+        target_refused: "La página a la que debía volver no está registrada, así que después se \
+                         quedará aquí.",
+        yes: "Cerrar sesión",
+        no: "Mantener la sesión",
+    },
+    kept: Said {
+        heading: "Su sesión sigue abierta",
+        text: "No se ha cerrado nada. Puede cerrar esta página.",
+    },
+    waiting: Waiting {
+        title: "Cerrando la sesión",
+        heading: "Ha cerrado la sesión aquí",
+        asked: Around(
+            "Hemos pedido a ",
+            " que también cierre su sesión. Su respuesta aún no ha llegado.",
+        ),
+        hint: "Si no ha visto su página, pídalo otra vez. No hace falta que espere: si continúa, \
+               anotaremos que no ha respondido.",
+        again: "Pedir otra vez",
+        go_on: "Continuar",
+    },
+    end: End {
+        title: "Sesión cerrada",
+        heading: Headings {
+            everywhere: "Ha cerrado la sesión en todas partes",
+            apps: "Ha cerrado la sesión en sus aplicaciones",
+            here: "Ha cerrado la sesión aquí",
+        },
+        summary: Summaries {
+            everywhere: "Sesión cerrada en todas partes: todos lo han confirmado.",
+            apps: "Todas las aplicaciones de esta sesión lo han confirmado. La sesión en su \
+                   organización sigue abierta, así que el próximo inicio de sesión quizá no le \
+                   pregunte nada.",
+            only_here: "Sesión cerrada aquí. Sus aplicaciones y su organización siguen como \
+                        estaban.",
+            nobody_asked: "Sesión cerrada aquí. No se ha avisado a nadie más.",
+            partial: "Sesión cerrada aquí. No todos los demás lo han confirmado.",
+        },
+        app: "Aplicación",
+        idp: "Organización",
+        leg: Legs {
+            open: "Todavía la estamos avisando.",
+            confirmed: "Sesión cerrada.",
+            partial: "Sesión cerrada allí, pero otros servicios que dependen de ella pueden seguir \
+                      abiertos.",
+            refused: "Ha respondido que no ha cerrado su sesión.",
+            unconfirmed: "La hemos avisado, pero nada demuestra que su sesión esté cerrada allí.",
+            no_answer: "No ha respondido. Puede que su sesión siga abierta allí.",
+            not_sent: "No se la ha avisado. Puede que su sesión siga abierta allí.",
+            not_possible: "No ofrece ninguna forma de avisarla. Puede que su sesión siga abierta \
+                           allí.",
+            dead_letter: "No se ha podido contactar con ella. Puede que su sesión siga abierta allí.",
+        },
+        reference: "Referencia:",
+    },
+    unknown_answer: Said {
+        heading: "Esta respuesta ha llegado demasiado tarde o dos veces",
+        text: "No corresponde a ningún cierre de sesión pendiente. Si quiere cerrar la sesión, \
+               hágalo en la aplicación.",
+    },
+    nobody: Said {
+        heading: "Ha cerrado la sesión aquí",
+        text: "Nadie tenía una sesión abierta con este navegador.",
+    },
+};

@@ -1,0 +1,128 @@
+use super::{
+    Around, ChooseIdp, Confirm, End, Error, Headings, Legs, OneMoment, Said, Summaries, Text,
+    Waiting,
+};
+
+pub(super) static TEXT: Text = Text {
+    go_on: "Continuer",
+    error: Error {
+        title: "Cela n’a pas fonctionné",
+        client: Said {
+            heading: "Cette application a envoyé une demande que nous ne pouvons pas utiliser",
+            text: "L’application d’où vous venez doit être corrigée par ses responsables.",
+        },
+        idp: Said {
+            heading: "Un message de votre organisation n’est pas utilisable",
+            text: "Nous n’avons pas pu accepter ce que son service de connexion a envoyé. Veuillez \
+                   réessayer depuis l’application.",
+        },
+        stale: Said {
+            heading: "Cette page n’est plus valable",
+            text: "Elle a peut-être déjà servi, ou elle est trop ancienne. Veuillez recommencer \
+                   depuis l’application.",
+        },
+        not_found: Said {
+            heading: "Il n’y a rien ici",
+            text: "L’adresse est peut-être mal écrite.",
+        },
+        broken: Said {
+            heading: "Un problème est survenu",
+            text: "Veuillez prévenir les responsables de ce service.",
+        },
+        busy: Said {
+            heading: "Veuillez réessayer dans un instant",
+            text: "Le service est très sollicité, ou une partie n’est pas joignable.",
+        },
+        failed: Said {
+            heading: "Un problème est survenu",
+            text: "Veuillez réessayer. Si cela se reproduit, prévenez les responsables de ce \
+                   service.",
+        },
+        reference: "Si vous demandez de l’aide, indiquez cette référence :",
+    },
+    one_moment: OneMoment {
+        heading: "Un instant",
+        taken_on: "Vous allez être redirigé vers la suite.",
+        press: "Vous allez être redirigé vers la suite. Si rien ne se passe, appuyez sur le bouton.",
+    },
+    choose_idp: ChooseIdp {
+        title: "Choisissez où vous connecter",
+        heading: "Où souhaitez-vous vous connecter ?",
+        text: "Choisissez l’organisation où vous avez un compte.",
+    },
+    confirm: Confirm {
+        title: "Se déconnecter ?",
+        heading: "Voulez-vous vous déconnecter ?",
+        app: Around("L’application ", " demande à vous déconnecter."),
+        app_everywhere: Around(
+            "L’application ",
+            " demande à vous déconnecter de tout ce que vous avez ouvert avec cette connexion.",
+        ),
+        here: "Cela met fin à votre session ici.",
+        everywhere: "Cela met fin à votre session ici, et à tout ce que vous avez ouvert avec cette \
+                     connexion.",
+        target_refused: "La page vers laquelle vous deviez revenir n’est pas enregistrée ; vous \
+                         resterez donc ici ensuite.",
+        yes: "Se déconnecter",
+        no: "Rester connecté",
+    },
+    kept: Said {
+        heading: "Vous êtes toujours connecté",
+        text: "Rien n’a été interrompu. Vous pouvez fermer cette page.",
+    },
+    waiting: Waiting {
+        title: "Déconnexion en cours",
+        heading: "Vous êtes déconnecté ici",
+        asked: Around(
+            "Nous avons demandé à ",
+            " de vous déconnecter aussi. Sa réponse n’est pas encore arrivée.",
+        ),
+        hint: "Si vous n’avez jamais vu sa page, redemandez. Vous n’êtes pas obligé d’attendre : si \
+               vous continuez, nous noterons qu’il n’y a pas eu de réponse.",
+        again: "Redemander",
+        go_on: "Continuer",
+    },
+    end: End {
+        title: "Déconnexion",
+        heading: Headings {
+            everywhere: "Vous êtes déconnecté partout",
+            apps: "Vous êtes déconnecté de vos applications",
+            here: "Vous êtes déconnecté ici",
+        },
+        summary: Summaries {
+            everywhere: "Déconnexion partout : tous l’ont confirmée.",
+            apps: "Toutes les applications de cette session l’ont confirmé. La connexion à votre \
+                   organisation reste ouverte ; la prochaine connexion ne vous demandera peut-être \
+                   rien.",
+            only_here: "Vous êtes déconnecté ici. Rien n’a changé pour vos applications ni pour \
+                        votre organisation.",
+            nobody_asked: "Vous êtes déconnecté ici. Personne d’autre n’a été prévenu.",
+            partial: "Vous êtes déconnecté ici. Tous les autres ne l’ont pas confirmé.",
+        },
+        app: "Application",
+        idp: "Organisation",
+        leg: Legs {
+            open: "Nous sommes en train de la prévenir.",
+            confirmed: "Déconnecté.",
+            partial: "Déconnecté là-bas, mais d’autres services qui en dépendent peuvent rester \
+                      ouverts.",
+            refused: "Elle a répondu qu’elle ne vous a pas déconnecté.",
+            unconfirmed: "Nous l’avons prévenue, mais rien ne prouve que vous y êtes déconnecté.",
+            no_answer: "Elle n’a pas répondu. Vous y êtes peut-être encore connecté.",
+            not_sent: "Elle n’a pas été prévenue. Vous y êtes peut-être encore connecté.",
+            not_possible: "Elle n’offre aucun moyen d’être prévenue. Vous y êtes peut-être encore \
+                           connecté.",
+            dead_letter: "Elle n’a pas pu être jointe. Vous y êtes peut-être encore connecté.",
+        },
+        reference: "Référence :",
+    },
+    unknown_answer: Said {
+        heading: "Cette réponse est arrivée trop tard, ou deux fois",
+        text: "Elle ne correspond à aucune déconnexion en attente. Si vous voulez vous déconnecter, \
+               faites-le dans l’application.",
+    },
+    nobody: Said {
+        heading: "Vous êtes déconnecté ici",
+        text: "Personne n’était connecté avec ce navigateur.",
+    },
+};

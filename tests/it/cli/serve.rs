@@ -128,3 +128,51 @@ async fn keys_are_made_once_and_for_their_owner_only() {
     let said = place.fails(1, &["serve"]);
     assert!(said.contains("sloop.db.kek") && said.contains("chmod 0400"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_holds_no_name_of_a_person_and_nothing_that_opens_anything() {
+    let (idp, app) = tokio::join!(idp(Options::default()), app("wiki"));
+    let place = Place::new(&declared(&app));
+    place.write("secret", &format!("{SECRET}\n"));
+    place.write("metadata/corp.xml", &idp.metadata());
+    let mut serving = place.serve().await;
+    let app = app.at(serving.provider());
+    idp.trust(&serving.get("/saml/metadata", &[]).await.body).unwrap();
+    let mut browser = serving.browser();
+    let (attempt, page) = open(&mut browser, &app, "ada").await;
+    let tokens = app.finish(&attempt, &page.url).await.unwrap();
+    let session = idp.sessions().pop().unwrap();
+    let cookie = browser.cookie(super::ISSUER, "sid").unwrap().value.clone();
+
+    let url =
+        app.logout_url(&[("id_token_hint", &tokens.id_token), ("state", "a-secret-state")]).await;
+    let end = browser.open(url.as_str()).await;
+    let handle = end.url.path_segments().unwrap().next_back().unwrap().to_owned();
+    // What is refused is logged too.
+    let stale = format!("/logout?SAMLResponse=x&RelayState={handle}&id_token_hint={handle}");
+    assert_eq!(serving.get(&stale, &[]).await.status, 200);
+    let bad = format!("/connect/endsession?client_id=%0a&id_token_hint={}", tokens.id_token);
+    assert_eq!(serving.get(&bad, &[]).await.status, 400);
+    serving.signal("TERM");
+    serving.ended().await;
+
+    let log = serving.log();
+    assert!(log.contains("invalid_request"), "{log}");
+    let index = session.session_index.unwrap();
+    let code = page.query("code").unwrap();
+    for (what, secret) in [
+        ("the NameID", session.name_id.value.as_str()),
+        ("the SessionIndex", index.as_str()),
+        ("the user's name", "ada@"),
+        ("the hint", tokens.id_token.as_str()),
+        ("the state", "a-secret-state"),
+        ("the code", code.as_str()),
+        ("the access token", tokens.access_token.as_str()),
+        ("the session cookie", cookie.as_str()),
+        ("the handle", handle.as_str()),
+        ("the client's secret", SECRET),
+    ] {
+        assert!(secret.len() >= 4 && !log.contains(secret), "{what} is in the log:\n{log}");
+    }
+    assert!(!log.contains("SAMLRe") && !log.contains("RelayState="), "{log}");
+}

@@ -7,6 +7,7 @@ mod cross_site;
 mod deadline;
 mod end_page;
 mod end_session;
+mod endpoints;
 mod forged_answer;
 mod hint;
 mod idp_initiated;

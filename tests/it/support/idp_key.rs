@@ -73,7 +73,7 @@ impl IdpKey {
     pub async fn connect_with(world: &World, settings: IdpSettings) -> Self {
         let key = Self::stranger(world);
         let metadata = key.beside(&world.idp.metadata());
-        settle_idp(world, settings, metadata).await;
+        connect(world, settings, metadata).await;
         key
     }
 
@@ -96,10 +96,11 @@ impl IdpKey {
 
 /// Settles how `corp` is treated, with its metadata as it is.
 pub async fn settle(world: &World, settings: IdpSettings) {
-    settle_idp(world, settings, world.idp.metadata()).await;
+    connect(world, settings, world.idp.metadata()).await;
 }
 
-async fn settle_idp(world: &World, settings: IdpSettings, metadata: String) {
+/// Connects `corp` anew, with this metadata.
+pub async fn connect(world: &World, settings: IdpSettings, metadata: String) {
     let id = "corp".parse().unwrap();
     let metadata = metadata.into_bytes();
     let wanted = SaveIdp { id, settings, metadata, source: Source::Admin };

@@ -37,6 +37,9 @@ pub enum AuditKind {
     LogoutRequestCarriedOut,
     LogoutRequestRefused,
     CodeReused,
+    ReloginLockSet,
+    ReloginLockLifted,
+    ReloginRefused,
 }
 
 impl AuditKind {
@@ -64,6 +67,9 @@ impl AuditKind {
             Self::LogoutRequestCarriedOut => "logout_request.carried_out",
             Self::LogoutRequestRefused => "logout_request.refused",
             Self::CodeReused => "code.reused",
+            Self::ReloginLockSet => "relogin_lock.set",
+            Self::ReloginLockLifted => "relogin_lock.lifted",
+            Self::ReloginRefused => "relogin_lock.refused",
         }
     }
 }

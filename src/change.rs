@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
-use crate::id::{BrowserSessionId, ClientId, IdpId, IdpSessionId, LogoutId};
+use crate::id::{BrowserSessionId, ClientId, IdpId, IdpSessionId, LegId, LogoutId};
 use crate::language::Language;
+use crate::logout::relogin_lock::ReloginLock;
 use crate::logout::{Leg, Logout};
 use crate::oidc::{AuthorizeRequest, CodeBinding, Confirm, LogoutScope, Scopes, Subject};
 use crate::saml::{NameId, SessionIndex};
@@ -101,6 +102,12 @@ pub enum Change {
     AddEndedPrincipal(Box<EndedPrincipal>),
     /// More sessions of it were found.
     SaveEndedPrincipal(Box<EndedPrincipal>),
+    AddReloginLock(Box<ReloginLock>),
+    /// Any: the event is recorded only if there is a lock.
+    LiftReloginLock {
+        leg: LegId,
+        event: AuditEvent,
+    },
 
     // Settings
     /// Exactly one row: there was no client of that id.
@@ -234,6 +241,9 @@ pub struct VerifiedSignIn {
     pub remember_until: Timestamp,
     pub subject: Subject,
     pub facts: SignedIn,
+    /// A re-login lock refused it, and its person is asked.
+    #[serde(default)]
+    pub refused: bool,
 }
 
 /// An authorization code, by its hash.

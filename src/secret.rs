@@ -21,6 +21,12 @@ impl Token {
         Self(text.to_owned())
     }
 
+    /// A token of 256 bits as a browser sent it back, if it has the form of one.
+    pub fn of_256_bits(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        (bytes.len() == 32).then(|| Self::received(text))
+    }
+
     pub fn expose(&self) -> &str {
         &self.0
     }

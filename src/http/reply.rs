@@ -8,6 +8,7 @@ use super::extract::{Cookies, SameSite};
 use super::layer::{PAGE_CSP, RequestId};
 use super::page;
 use crate::language::Language;
+use crate::logout::relogin_lock;
 use crate::paths;
 use crate::saml::PostForm;
 use crate::secret::Token;
@@ -20,6 +21,9 @@ const SESSION: &str = "sid";
 const TRANSACTION: &str = "tx-";
 /// The same value, `SameSite=Lax`: some browsers withhold the other one.
 const TRANSACTION_LAX: &str = "txl-";
+
+/// Finds the browser's re-login locks.
+const RELOGIN: &str = "relogin";
 
 /// How the request that is answered came to us.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,7 +46,9 @@ pub(super) fn browser(app: &App, cookies: &Cookies) -> Browser {
             held.map(|(name, value)| (name.to_owned(), Token::received(value))).collect::<Vec<_>>()
         })
         .collect();
-    Browser { session, transactions }
+    // What has not the form of our cookie is none.
+    let relogin = cookies.get(&app.cookies.name(RELOGIN)).and_then(Token::of_256_bits);
+    Browser { session, transactions, relogin }
 }
 
 /// What one answer is written with.
@@ -134,9 +140,17 @@ fn show(app: &App, layout: &page::Layout, shown: Page) -> Response {
             let action = action.as_deref();
             layout.html(&page::LogoutWaiting { layout, idp: &idp, leg: &leg, action })
         }
-        Page::LogoutEnd { logout, continue_to } => {
-            layout.html(&page::LogoutEnd::of(&logout, continue_to.as_deref(), layout))
+        Page::LogoutEnd { logout, continue_to, locked } => {
+            let continue_to = continue_to.as_deref();
+            layout.html(&page::LogoutEnd::of(&logout, continue_to, locked, layout))
         }
+        Page::Relogin { handle, idp, csrf } => layout.html(&page::Relogin {
+            layout,
+            action: &app.issuer().url(paths::SAML_ACS_CONTINUE),
+            handle: handle.expose(),
+            idp: &idp,
+            csrf: &csrf,
+        }),
         Page::UnknownAnswer => notice(layout.text.unknown_answer),
         Page::NobodySignedIn => notice(layout.text.nobody),
     }
@@ -169,6 +183,10 @@ fn set_cookies(app: &App, changes: Vec<CookieChange>, headers: &mut HeaderMap) {
                     add(twin.max_age(REQUEST_LIFETIME));
                 }
             }
+            CookieChange::SetRelogin(value) => {
+                add(policy.set(RELOGIN, &value).max_age(relogin_lock::LIFETIME));
+            }
+            CookieChange::ClearRelogin => add(policy.remove(RELOGIN)),
             CookieChange::ClearTransaction { name } => {
                 let cookie = policy.remove(&format!("{TRANSACTION}{name}"));
                 add(cookie.same_site(SameSite::None));

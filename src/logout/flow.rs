@@ -91,6 +91,7 @@ impl Logout {
             logout: self,
             now,
             records: Vec::new(),
+            lifted: Vec::new(),
         };
         let mut next = None;
         for event in events {
@@ -130,6 +131,8 @@ struct Flow {
     logout: Logout,
     now: Timestamp,
     records: Vec<AuditEvent>,
+    /// Legs whose re-login lock, if there is one, is done with.
+    lifted: Vec<LegId>,
 }
 
 impl Flow {
@@ -289,6 +292,9 @@ impl Flow {
             false => format!("{outcome}: {detail}"),
         };
         leg.state = LegState::Closed { outcome, detail, at: self.now };
+        if leg.is_idp() && outcome == LegOutcome::Confirmed {
+            self.lifted.push(id);
+        }
         self.records.push(describe(AuditKind::LegClosed, self.before.id, leg).detail(said));
     }
 
@@ -315,6 +321,10 @@ impl Flow {
         let changed =
             self.logout.legs.iter().zip(&self.before.legs).filter(|(new, old)| new != old);
         changes.extend(changed.map(|(leg, _)| Change::SaveLeg { leg: Box::new(leg.clone()) }));
+        changes.extend(self.lifted.drain(..).map(|leg| {
+            let event = AuditEvent::new(AuditKind::ReloginLockLifted);
+            Change::LiftReloginLock { leg, event: event.detail("the IdP has confirmed the logout") }
+        }));
         changes.extend(self.records.drain(..).map(Change::Record));
         changes
     }

@@ -1,14 +1,16 @@
 //! One logout: a durable transaction with legs, a deadline and an outcome.
 //!
 //! [`plan`] makes the legs, [`ladder`] chooses how an IdP is asked, [`flow`] moves the whole from
-//! event to event, [`outcome`] says what is known, [`retry`] when an app is told again, and
-//! [`explain`] puts it into sentences for operators.
+//! event to event, [`outcome`] says what is known, [`retry`] when an app is told again,
+//! [`relogin_lock`] what is left behind where an IdP has not confirmed, and [`explain`] puts it into
+//! sentences for operators.
 
 pub mod explain;
 pub mod flow;
 pub mod ladder;
 pub mod outcome;
 pub mod plan;
+pub mod relogin_lock;
 pub mod retry;
 
 use serde::{Deserialize, Serialize};

@@ -42,6 +42,7 @@ impl SealedStore {
             (delete_sql!("seen_assertion", "assertion_id", "expires_at < $1"), now),
             (delete_sql!("logout_question", "handle_hash", "expires_at < $1"), now),
             (delete_sql!("ended_principal", "request_id", "expires_at < $1"), now),
+            (delete_sql!("relogin_lock", "leg_id", "expires_at < $1"), now),
             (delete_sql!("code", "hash", "expires_at < $1"), sessions),
             (delete_sql!("access_token", "hash", "expires_at < $1"), now),
             (delete_sql!("browser_session", "id", "ended_at < $1"), sessions),

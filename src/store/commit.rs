@@ -1,6 +1,7 @@
 //! Every change as SQL. One text serves both databases.
 
 mod metadata_source;
+mod relogin_lock;
 mod rows;
 
 use rows::{add_authn_request, any, begin_browser_session, bump_settings, json, one, save_leg};
@@ -22,6 +23,9 @@ impl SealedStore {
             match change {
                 // Events of one transaction keep their order.
                 Change::Record(event) => statements.push(self.record(event, now.shifted(position))),
+                Change::LiftReloginLock { leg, event } => {
+                    statements.extend(self.lift_relogin_lock(leg, event, now.shifted(position)));
+                }
                 change => self.write(change, now, &mut statements),
             }
         }
@@ -180,6 +184,10 @@ impl SealedStore {
                     self.seal_ended_principal(&ended).into(),
                 ],
             )),
+            Change::AddReloginLock(lock) => out.push(self.add_relogin_lock(&lock)),
+            Change::LiftReloginLock { leg, event } => {
+                out.extend(self.lift_relogin_lock(leg, event, now));
+            }
             Change::AddClient { id, settings, secret, source } => {
                 out.push(bump_settings());
                 out.push(one(

@@ -3,6 +3,7 @@
 mod logout_requests;
 mod logouts;
 mod metadata_source;
+mod relogin_locks;
 mod sessions;
 mod settings;
 mod sign_ins;

@@ -85,6 +85,10 @@ pub(super) mod place {
         format!("ended_principal.sealed/{idp}/{request_id}")
     }
 
+    pub(in crate::store) fn relogin_lock(leg: impl Display) -> String {
+        format!("relogin_lock.sealed/{leg}")
+    }
+
     pub(in crate::store) fn held_sign_in(handle: TokenHash) -> String {
         format!("held_sign_in.sealed/{handle:?}")
     }

@@ -13,12 +13,10 @@ use crate::saml::{Decryption, Expected, Login, Received, Rejection, Status, stat
 use crate::secret::Token;
 use crate::session::SignedIn;
 use crate::store::CommitError;
-use crate::use_cases::sign_in::Waiting;
-use crate::use_cases::{
-    Browser, CookieChange, Failure, Keys, REQUEST_LIFETIME, Reply, UseCases, transaction_name,
-};
+use crate::use_cases::sign_in::{HeldSignIn, Waiting};
+use crate::use_cases::{Browser, CookieChange, Failure, Keys, Reply, UseCases, transaction_name};
+use crate::xml;
 use crate::xml::decrypt::Cbc;
-use crate::{paths, xml};
 
 /// What an IdP had a browser post.
 #[derive(Clone, Copy, Debug)]
@@ -87,17 +85,9 @@ impl UseCases {
         let all_cookies = browser.session.is_some() || !self.settings().issuer.is_secure();
         if all_cookies && browser.holds(&pending.id, &pending.browser) {
             let waiting = Waiting { pending, connection, held: None };
-            return self.complete(waiting, verified, session, browser, now).await;
+            return self.complete(waiting, verified, session, browser, false, now).await;
         }
-        let handle = self.rng().handle();
-        let hold = Change::HoldSignIn {
-            handle: handle.hash(),
-            sign_in: Box::new(verified),
-            expires_at: now.plus(REQUEST_LIFETIME),
-        };
-        self.store().commit(now, vec![hold]).await.map_err(Failure::commit)?;
-        let path = format!("{}?handle={}", paths::SAML_ACS_CONTINUE, handle.expose());
-        Ok(Reply::redirect(self.settings().issuer.url(&path)))
+        self.hold(verified, Vec::new(), now).await
     }
 
     /// `GET /saml/acs/continue`
@@ -105,10 +95,20 @@ impl UseCases {
     /// # Errors
     /// [`Failure::Browser`] if this is not the browser that asked.
     pub async fn acs_continue(&self, handle: &Token, browser: &Browser) -> Result<Reply, Failure> {
+        let (held, now) = self.held_sign_in(handle, browser).await?;
+        self.complete(held.waiting, held.verified, held.session, browser, false, now).await
+    }
+
+    /// A sign-in that waits for this browser.
+    pub(super) async fn held_sign_in(
+        &self,
+        handle: &Token,
+        browser: &Browser,
+    ) -> Result<(HeldSignIn, Timestamp), Failure> {
         let unknown =
             || Failure::browser("unknown_request", "no sign-in is held under this handle");
-        let held = self.store().held_sign_in(handle.hash()).await?.found.ok_or_else(unknown)?;
-        let read = self.store().authn_request(&held.request_id, browser.session_hash()).await?;
+        let verified = self.store().held_sign_in(handle.hash()).await?.found.ok_or_else(unknown)?;
+        let read = self.store().authn_request(&verified.request_id, browser.session_hash()).await?;
         let (pending, session) = read.found;
         let pending = pending.ok_or_else(unknown)?;
         if !browser.holds(&pending.id, &pending.browser) {
@@ -119,8 +119,8 @@ impl UseCases {
         }
         // It may have been disabled since the Response was verified.
         let connection = self.asked_idp(&pending, read.now).await?;
-        let waiting = Waiting { pending, connection, held: Some(handle.hash()) };
-        self.complete(waiting, held, session, browser, read.now).await
+        let waiting = Waiting { pending, connection, held: Some(handle.clone()) };
+        Ok((HeldSignIn { waiting, verified, session }, read.now))
     }
 
     /// The IdP that was asked, if it may still answer.
@@ -187,6 +187,7 @@ impl UseCases {
                 session_not_on_or_after: login.session_not_on_or_after,
                 claims: connection.claims.claims(&attributes),
             },
+            refused: false,
         })
     }
 

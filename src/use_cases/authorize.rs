@@ -75,10 +75,13 @@ impl UseCases {
                 }
                 _ => {
                     let sign_in = session.as_ref().and_then(|session| session.sign_in_by(&[]));
-                    let stale = sign_in.is_some_and(|sign_in| {
-                        request.is_too_old(sign_in.signed_in.authn_instant, now)
-                    });
-                    return self.sign_in(params, request, client, stale, &view, now).await;
+                    let fresh = FreshLogin {
+                        stale: sign_in.is_some_and(|sign_in| {
+                            request.is_too_old(sign_in.signed_in.authn_instant, now)
+                        }),
+                        locked: self.locked_idps(browser).await?,
+                    };
+                    return self.sign_in(params, request, client, fresh, &view, now).await;
                 }
             }
         }
@@ -185,14 +188,13 @@ impl UseCases {
         (code, changes)
     }
 
-    /// Somebody has to sign in: at which IdP? `stale` says that the sign-in we know of is older than
-    /// the client's `max_age`, so that the IdP's own session will be too.
+    /// Somebody has to sign in: at which IdP?
     async fn sign_in(
         &self,
         params: &Params,
         request: AuthorizeRequest,
         client: &Client,
-        stale: bool,
+        fresh: FreshLogin,
         view: &registry::View<'_>,
         now: Timestamp,
     ) -> Result<Reply, Failure> {
@@ -206,7 +208,7 @@ impl UseCases {
         let choices = match self.choose(&request, client, view, now).await? {
             Chosen::One(idp) => match view.connection(&idp, now).await {
                 Ok(connection) => {
-                    return self.ask_idp_to_sign_in(request, stale, &connection, now).await;
+                    return self.ask_idp_to_sign_in(request, &fresh, &connection, now).await;
                 }
                 Err(Failure::Connection { idp, detail }) => {
                     tracing::error!(idp.id = %idp, "an IdP cannot be used: {detail}");
@@ -268,16 +270,18 @@ impl UseCases {
     async fn ask_idp_to_sign_in(
         &self,
         request: AuthorizeRequest,
-        stale: bool,
+        fresh: &FreshLogin,
         connection: &Arc<Connection>,
         now: Timestamp,
     ) -> Result<Reply, Failure> {
-        let force_authn = stale || request.forces_login();
+        let demanded = fresh.stale || request.forces_login();
         let authn_not_before = match request.max_age {
-            _ if force_authn => Some(now),
+            _ if demanded => Some(now),
             Some(max_age) => Some(now.minus(Duration::from_secs(max_age.into()))),
             None => None,
         };
+        // A re-login lock judges the answer itself: the person may overrule it, and no client.
+        let force_authn = demanded || fresh.locked.contains(&connection.id);
         let wanted = Wanted { request, force_authn, authn_not_before };
         self.send_authn_request(wanted, connection, now).await
     }
@@ -335,6 +339,14 @@ impl UseCases {
         let cookie = CookieChange::SetTransaction { name: transaction_name(&id), value: browser };
         Ok(Reply::of(next).with(cookie))
     }
+}
+
+/// Why the IdP's own session may not be enough, besides what the client asks for.
+struct FreshLogin {
+    /// The sign-in we know of is older than the client's `max_age`, so the IdP's session will be too.
+    stale: bool,
+    /// IdPs that have not confirmed a logout of this browser.
+    locked: Vec<IdpId>,
 }
 
 enum Chosen {

@@ -222,6 +222,7 @@ impl UseCases {
             initiator: None,
             target: None,
             language: None,
+            lock: None,
         };
         let begun = self.plan_sign_out(session, wanted, self.rng().handle(), now).await?;
         Ok((begun.changes, begun.logout))

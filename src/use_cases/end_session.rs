@@ -118,7 +118,7 @@ impl UseCases {
                     self.ask(LogoutQuestion { asked: true, ..question }, handle).await
                 }
                 WhoseSession::End(session) => {
-                    match self.end(&session, &question, handle, stored, read.now).await? {
+                    match self.end(&session, &question, handle, stored, browser, read.now).await? {
                         Some(reply) => Ok(reply),
                         None => continue,
                     }
@@ -135,8 +135,11 @@ impl UseCases {
         question: &LogoutQuestion,
         handle: &Token,
         stored: bool,
+        browser: &Browser,
         now: Timestamp,
     ) -> Result<Option<Reply>, Failure> {
+        let cookie = browser.relogin.clone();
+        let cookie = cookie.unwrap_or_else(|| self.relogin_cookie(&handle.hash()));
         let wanted = SignOut {
             reason: Reason::RpInitiated,
             scope: question.scope,
@@ -144,6 +147,7 @@ impl UseCases {
             initiator: question.initiator.clone(),
             target: question.target.clone(),
             language: question.language,
+            lock: Some(cookie.hash()),
         };
         let begun = self.plan_sign_out(session, wanted, handle.clone(), now).await?;
         let mut changes = begun.changes;
@@ -160,7 +164,11 @@ impl UseCases {
         self.tell_apps(&begun.logout);
         let reply = self.go_on(begun.logout, Some(&begun.handle), Vec::new(), false, now).await?;
         let reply = self.at_its_page(reply, &begun.handle);
-        Ok(Some(reply.with(CookieChange::ClearSession)))
+        let reply = reply.with(CookieChange::ClearSession);
+        Ok(Some(match begun.locked {
+            true => reply.with(CookieChange::SetRelogin(cookie)),
+            false => reply,
+        }))
     }
 
     /// Nobody is signed in. If that is so because of a logout whose browser has not been sent on – a
@@ -173,16 +181,21 @@ impl UseCases {
         now: Timestamp,
     ) -> Result<Reply, Failure> {
         let sid = question.hint.as_ref().and_then(|hint| hint.sid.clone());
+        let mut dropped = None;
         let keys =
             [browser.session_hash().map(LogoutKey::EndedCookie), sid.map(LogoutKey::EndedSid)];
         for key in keys.into_iter().flatten() {
-            let found = self.store().logout(key).await?.found.map(|found| found.logout);
-            if let Some(logout) = found.filter(|logout| logout.answered_at.is_none()) {
-                let reply = self.go_on(logout, None, Vec::new(), true, now).await?;
-                return Ok(reply.with(CookieChange::ClearSession));
+            let Some(found) = self.store().logout(key).await?.found else { continue };
+            // Whoever dropped the first answer has not got its cookie either.
+            if browser.relogin.is_none() && self.store().has_relogin_lock(found.logout.id).await? {
+                dropped = Some(CookieChange::SetRelogin(self.relogin_cookie(&found.handle)));
+            }
+            if found.logout.answered_at.is_none() {
+                let reply = self.go_on(found.logout, None, Vec::new(), true, now).await?;
+                return Ok(reply.with(CookieChange::ClearSession).with_any(dropped));
             }
         }
-        Ok(nobody(question))
+        Ok(nobody(question).with_any(dropped))
     }
 
     /// Whether the logout of this handle is written.

@@ -67,12 +67,7 @@ impl UseCases {
             let again = !matches!(answer, PageAnswer::GoOn(_));
             return self.resume(handle, events, again).await;
         }
-        let expected = self.csrf(handle, browser);
-        let same = expected.len() == csrf.len()
-            && openssl::memcmp::eq(expected.as_bytes(), csrf.as_bytes());
-        if !same {
-            return Err(Failure::browser("csrf", "the form was not shown to this browser"));
-        }
+        check_csrf(&self.csrf(handle, browser), csrf)?;
         for _ in 0..TRIES {
             let question = self.store().logout_question(handle.hash()).await?;
             let reply = match (question, answer) {
@@ -133,7 +128,7 @@ impl UseCases {
                 Ok(Some(self.resume_or_nobody(&question, browser, read.now).await?))
             }
             WhoseSession::Ask(session) | WhoseSession::End(session) => {
-                self.end(&session, &question, handle, true, read.now).await
+                self.end(&session, &question, handle, true, browser, read.now).await
             }
         }
     }
@@ -144,6 +139,17 @@ impl UseCases {
         let cookie = browser.session_hash().map(|hash| *hash.as_bytes()).unwrap_or_default();
         let mac = keyed_hash(&self.keys().csrf, &[b"logout", handle.expose().as_bytes(), &cookie]);
         Token::from_bytes(&mac).expose().to_owned()
+    }
+}
+
+/// # Errors
+/// [`Failure::Browser`] if the form is none that was shown to this browser.
+pub(super) fn check_csrf(expected: &str, sent: &str) -> Result<(), Failure> {
+    let same =
+        expected.len() == sent.len() && openssl::memcmp::eq(expected.as_bytes(), sent.as_bytes());
+    match same {
+        true => Ok(()),
+        false => Err(Failure::browser("csrf", "the form was not shown to this browser")),
     }
 }
 

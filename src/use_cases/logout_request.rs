@@ -207,7 +207,8 @@ impl UseCases {
             }
             return Ok(Reply::page(match heard.logouts.last() {
                 Some(logout) => {
-                    Page::LogoutEnd { logout: Box::new(logout.clone()), continue_to: None }
+                    let logout = Box::new(logout.clone());
+                    Page::LogoutEnd { logout, continue_to: None, locked: false }
                 }
                 None => Page::NobodySignedIn,
             }));

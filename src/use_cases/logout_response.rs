@@ -151,8 +151,8 @@ impl UseCases {
                     let continue_to = decision.logout.document.target.clone();
                     let language = decision.logout.document.language;
                     let logout = Box::new(decision.logout);
-                    let page = Reply::page(Page::LogoutEnd { logout, continue_to });
-                    return Ok(page.in_language(language));
+                    let page = Page::LogoutEnd { logout, continue_to, locked: false };
+                    return Ok(Reply::page(page).in_language(language));
                 }
                 Err(CommitError::Conflict { .. } | CommitError::Unknown) => {
                     (logout, now) = self.read_again(logout.id).await?;

@@ -24,6 +24,7 @@ mod logout_response;
 mod logouts;
 mod next;
 pub mod registry;
+mod relogin_lock;
 mod saml_message;
 mod settings;
 mod sign_in;
@@ -59,6 +60,7 @@ pub use logout_page::PageAnswer;
 pub use logouts::{LegStory, LogoutStory};
 pub use next::{Browser, Choice, CookieChange, Next, Page, Reply, transaction_name};
 pub use registry::RegisteredClient;
+pub use relogin_lock::ReloginAnswer;
 pub use settings::{REQUEST_LIFETIME, Settings};
 pub use token::TokenAnswer;
 

@@ -38,9 +38,12 @@ pub enum Page {
     KeptSignedIn,
     /// An IdP has been asked and has not answered.
     LogoutWaiting { handle: Option<Token>, leg: LegId, idp: String },
+    /// The IdP signed somebody in again by what was logged out: do they want that?
+    Relogin { handle: Token, idp: String, csrf: String },
     /// The truth about one logout. `continue_to` is offered as a link where the browser could not
     /// prove that this logout is its own.
-    LogoutEnd { logout: Box<Logout>, continue_to: Option<String> },
+    /// `locked`: this browser's next sign-in demands a fresh authentication.
+    LogoutEnd { logout: Box<Logout>, continue_to: Option<String>, locked: bool },
     /// An IdP's answer that belongs to no logout we know.
     UnknownAnswer,
     /// Nobody was signed in, and no registered URL was given to go to.
@@ -66,6 +69,9 @@ pub enum CookieChange {
     ClearTransaction {
         name: String,
     },
+    /// Finds the browser's re-login locks.
+    SetRelogin(Token),
+    ClearRelogin,
 }
 
 /// The cookies that a request carried, as far as they are ours.
@@ -74,11 +80,17 @@ pub struct Browser {
     pub session: Option<Token>,
     /// Transaction cookies by the name that [`transaction_name`] gives them.
     pub transactions: Vec<(String, Token)>,
+    /// Finds its re-login locks.
+    pub relogin: Option<Token>,
 }
 
 impl Browser {
     pub(super) fn session_hash(&self) -> Option<TokenHash> {
         self.session.as_ref().map(Token::hash)
+    }
+
+    pub(super) fn relogin_hash(&self) -> Option<TokenHash> {
+        self.relogin.as_ref().map(Token::hash)
     }
 
     /// The transaction cookie of this message, if its value has this hash.
@@ -119,6 +131,11 @@ impl Reply {
 
     pub(super) fn with(mut self, cookie: CookieChange) -> Self {
         self.cookies.push(cookie);
+        self
+    }
+
+    pub(super) fn with_any(mut self, cookie: Option<CookieChange>) -> Self {
+        self.cookies.extend(cookie);
         self
     }
 }

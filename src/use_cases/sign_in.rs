@@ -8,12 +8,14 @@ use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::id::{BrowserSessionId, IdpSessionId};
 use crate::logout::plan::IdpLegs;
+use crate::logout::relogin_lock::Verdict;
 use crate::logout::{Logout, Reason};
 use crate::oidc::{ErrorCode, LogoutScope, OAuthError};
 use crate::secret::{Token, TokenHash};
 use crate::session::BrowserSession;
 use crate::store::{CommitError, SessionKey};
 use crate::use_cases::acs::used;
+use crate::use_cases::relogin_lock::lift;
 use crate::use_cases::sign_out::SignOut;
 use crate::use_cases::{Browser, CookieChange, Failure, Reply, TRIES, UseCases, transaction_name};
 
@@ -22,18 +24,28 @@ pub(super) struct Waiting {
     pub pending: PendingAuthnRequest,
     pub connection: Arc<Connection>,
     /// Where the sign-in was held meanwhile.
-    pub held: Option<TokenHash>,
+    pub held: Option<Token>,
+}
+
+/// A sign-in that was held, when its browser has come for it.
+pub(super) struct HeldSignIn {
+    pub waiting: Waiting,
+    pub verified: VerifiedSignIn,
+    /// The live session of the browser.
+    pub session: Option<BrowserSession>,
 }
 
 impl UseCases {
     /// One transaction: the request and the assertion are used up, the session holds the sign-in,
-    /// the app has joined, and its code exists.
+    /// the app has joined, and its code exists. `anyway`: the person has said that a sign-in that a
+    /// re-login lock refuses is theirs.
     pub(super) async fn complete(
         &self,
         waiting: Waiting,
         verified: VerifiedSignIn,
         mut session: Option<BrowserSession>,
         browser: &Browser,
+        anyway: bool,
         mut now: Timestamp,
     ) -> Result<Reply, Failure> {
         let Waiting { pending, connection, held } = waiting;
@@ -58,9 +70,20 @@ impl UseCases {
         }
         let cookie = self.rng().token();
         for _ in 0..TRIES {
+            let judged = self.judge_relogin(&verified, browser).await?;
+            let lifted = match &judged.verdict {
+                Verdict::Fresh(by) => lift(by, &verified, "the IdP has authenticated the person"),
+                Verdict::Ended(by) if anyway => lift(by, &verified, "the person signed in anyway"),
+                Verdict::Ended(by) => {
+                    let waiting = Waiting { pending, connection, held };
+                    return self.refuse_relogin(waiting, verified, by, now).await;
+                }
+            };
             let signed_in = self.plan_sign_in(&pending, &verified, session, &cookie, now).await?;
             let mut changes = signed_in.changes;
-            changes.extend(held.map(|handle| Change::TakeHeldSignIn { handle }));
+            let take = |handle: &Token| Change::TakeHeldSignIn { handle: handle.hash() };
+            changes.extend(held.as_ref().map(take));
+            changes.extend(lifted);
             let committed = match self.store().commit(now, changes).await {
                 // The connection was lost during COMMIT: our cookie tells what happened.
                 Err(CommitError::Unknown) if self.has_session(cookie.hash()).await? => Ok(()),
@@ -80,9 +103,13 @@ impl UseCases {
                     }
                     let url = request.reply.success(&self.settings().issuer, &signed_in.code);
                     let name = transaction_name(&pending.id);
-                    return Ok(Reply::redirect(url)
+                    let reply = Reply::redirect(url)
                         .with(CookieChange::SetSession(cookie))
-                        .with(CookieChange::ClearTransaction { name }));
+                        .with(CookieChange::ClearTransaction { name });
+                    return Ok(match browser.relogin.is_some() && judged.last {
+                        true => reply.with(CookieChange::ClearRelogin),
+                        false => reply,
+                    });
                 }
                 Err(CommitError::Conflict {
                     what: "AdvanceBrowserSession" | "EndBrowserSession",
@@ -122,6 +149,7 @@ impl UseCases {
                     initiator: None,
                     target: None,
                     language: None,
+                    lock: None,
                 };
                 let begun = self.plan_sign_out(&other, wanted, self.rng().handle(), now).await?;
                 changes.extend(begun.changes);

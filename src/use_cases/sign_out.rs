@@ -10,12 +10,13 @@ use crate::id::{ClientId, IdpId, LegId, LogoutId};
 use crate::keys::keyed_hash;
 use crate::language::Language;
 use crate::logout::plan::{self, IdpLegs};
+use crate::logout::relogin_lock::ReloginLock;
 use crate::logout::{
     Asked, Event, Logout, LogoutDocument, Next as Step, Party, Reason, Rung, explain,
 };
 use crate::oidc::LogoutScope;
 use crate::saml::{LogoutReason, LogoutRequest};
-use crate::secret::Token;
+use crate::secret::{Token, TokenHash};
 use crate::session::BrowserSession;
 use crate::store::{CommitError, LogoutKey};
 use crate::use_cases::idp_request::{IdpRequest, is_too_long, post_location};
@@ -31,6 +32,9 @@ pub(super) struct SignOut {
     pub initiator: Option<ClientId>,
     pub target: Option<String>,
     pub language: Option<Language>,
+    /// The browser that is kept from being signed in again by IdPs that do not confirm, by its
+    /// re-login cookie. `None` where no browser asked, or the IdPs were not to be reached.
+    pub lock: Option<TokenHash>,
 }
 
 /// The changes that begin a logout, and what they begin.
@@ -38,6 +42,8 @@ pub(super) struct Begun {
     pub changes: Vec<Change>,
     pub logout: Logout,
     pub handle: Token,
+    /// The browser gets the re-login cookie.
+    pub locked: bool,
 }
 
 impl UseCases {
@@ -83,7 +89,16 @@ impl UseCases {
             Change::BeginLogout { logout: Box::new(logout.clone()), handle: handle.hash() },
         ];
         changes.extend(records);
-        Ok(Begun { changes, logout, handle })
+        let skew = self.settings().clock_skew;
+        let locks = wanted.lock.map(|lock| ReloginLock::of(&logout, session, lock, skew));
+        let locks = locks.unwrap_or_default();
+        let locked = !locks.is_empty();
+        for lock in locks {
+            let set = AuditEvent::new(AuditKind::ReloginLockSet);
+            changes.push(Change::Record(set.logout(logout.id).session(session.id).idp(&lock.idp)));
+            changes.push(Change::AddReloginLock(Box::new(lock)));
+        }
+        Ok(Begun { changes, logout, handle, locked })
     }
 
     /// Tells the apps of a logout that has just been committed. Nobody waits for it here; the legs
@@ -256,7 +271,11 @@ impl UseCases {
         let logout = self.wait_for_apps(logout, now).await?;
         Ok(match &logout.document.target {
             Some(target) => Reply::redirect(target.clone()),
-            None => Reply::page(Page::LogoutEnd { logout: Box::new(logout), continue_to: None }),
+            None => {
+                let locked = self.store().has_relogin_lock(logout.id).await?;
+                let logout = Box::new(logout);
+                Reply::page(Page::LogoutEnd { logout, continue_to: None, locked })
+            }
         })
     }
 

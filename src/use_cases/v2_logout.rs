@@ -20,7 +20,8 @@ impl UseCases {
                 return self.resume_or_nobody(&question, browser, read.now).await;
             };
             let handle = self.rng().handle();
-            if let Some(reply) = self.end(&session, &question, &handle, false, read.now).await? {
+            let ended = self.end(&session, &question, &handle, false, browser, read.now).await?;
+            if let Some(reply) = ended {
                 return Ok(reply);
             }
         }

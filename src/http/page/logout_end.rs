@@ -13,6 +13,8 @@ pub(in crate::http) struct LogoutEnd<'a> {
     pub heading: &'static str,
     pub summary: &'static str,
     pub parties: Vec<PartyLine>,
+    /// A re-login lock holds.
+    pub locked: bool,
     pub continue_to: Option<&'a str>,
     pub logout: String,
 }
@@ -30,6 +32,7 @@ impl<'a> LogoutEnd<'a> {
     pub(in crate::http) fn of(
         logout: &Logout,
         continue_to: Option<&'a str>,
+        locked: bool,
         layout: &'a Layout,
     ) -> Self {
         let text = layout.text;
@@ -39,6 +42,7 @@ impl<'a> LogoutEnd<'a> {
             heading,
             summary,
             parties: logout.legs.iter().map(|leg| party_line(leg, text)).collect(),
+            locked,
             continue_to,
             logout: logout.id.to_string(),
         }

@@ -110,6 +110,17 @@ pub(super) struct LogoutWaiting<'a> {
     pub action: Option<&'a str>,
 }
 
+/// The IdP signed somebody in by what was logged out.
+#[derive(Template)]
+#[template(path = "relogin.html")]
+pub(super) struct Relogin<'a> {
+    pub layout: &'a Layout,
+    pub action: &'a str,
+    pub handle: &'a str,
+    pub idp: &'a str,
+    pub csrf: &'a str,
+}
+
 /// `GET /assets/style.css`
 pub(super) async fn style() -> Response {
     let headers = [

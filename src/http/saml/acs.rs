@@ -4,7 +4,7 @@ use crate::http::error::PageError;
 use crate::http::visit::Visit;
 use crate::oidc::{Duplicate, Params};
 use crate::secret::Token;
-use crate::use_cases::{Failure, PostedResponse};
+use crate::use_cases::{Failure, PostedResponse, ReloginAnswer};
 
 /// `POST /saml/acs` – SAML Bindings 3.5
 pub(super) async fn handle(visit: Visit) -> Result<Response, PageError> {
@@ -18,6 +18,22 @@ pub(super) async fn go_on(visit: Visit) -> Result<Response, PageError> {
     let handle = visit.params.single("handle").ok().flatten().unwrap_or_default();
     let reply = visit.use_cases().acs_continue(&Token::received(handle), &visit.browser).await;
     visit.answer(reply)
+}
+
+/// `POST /saml/acs/continue`: what the person pressed where the IdP signed them in again by itself
+pub(super) async fn answer(visit: Visit) -> Result<Response, PageError> {
+    let field = |name| visit.params.single(name).ok().flatten().unwrap_or_default();
+    let answer = match field("answer") {
+        "yes" => ReloginAnswer::SignInAnyway,
+        "no" => ReloginAnswer::StaySignedOut,
+        _ => {
+            let detail = "the form has no such button".into();
+            return Err(visit.refuse(&Failure::Browser { code: "answer", detail }));
+        }
+    };
+    let (handle, csrf) = (Token::received(field("handle")), field("csrf"));
+    let reply = visit.use_cases().answer_relogin(&handle, answer, csrf, &visit.browser).await;
+    visit.answer_form(reply)
 }
 
 fn posted(params: &Params) -> Result<PostedResponse<'_>, Failure> {

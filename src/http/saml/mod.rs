@@ -15,7 +15,7 @@ pub(super) fn routes() -> Router<App> {
     Router::new()
         .route(paths::SAML_METADATA, get(metadata::handle))
         .route(paths::SAML_ACS, post(acs::handle))
-        .route(paths::SAML_ACS_CONTINUE, get(acs::go_on))
+        .route(paths::SAML_ACS_CONTINUE, get(acs::go_on).post(acs::answer))
         .route(paths::SAML_LOGOUT, get(logout::by_redirect).post(logout::by_post))
         .route(paths::SAML_LOGOUT_SOAP, post(logout::by_soap))
         .layer(BodyLimit::Saml.layer())

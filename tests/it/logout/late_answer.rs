@@ -40,6 +40,8 @@ async fn new_session(on: On) {
     let app = world.app("app-one").await;
     let mut ada = signed_in(&world, &app, "ada").await;
     let asked = ada.begin(&world, &app).await;
+    // The IdP is told to ask her, and writes whole seconds.
+    world.clock.advance(Duration::from_secs(1));
     let tokens = world.sign_in(&mut ada.browser, &app, "ada").await;
     assert!(ada.is_in(&world, &app).await);
     let page = asked.answer(&world, &key).deliver(&mut ada.browser, By::Redirect).await;

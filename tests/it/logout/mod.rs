@@ -25,6 +25,7 @@ mod post_form;
 mod post_logout_uri;
 mod race;
 mod redirect_query;
+mod relogin_lock;
 mod restart;
 mod scope;
 mod soap;

@@ -35,7 +35,9 @@ async fn told(on: On) {
     assert_eq!(count("leg.closed"), 3);
     assert_eq!(count("logout.answered"), 1);
     assert_eq!(count("logout.settled"), 1);
-    assert_eq!(story.events.len(), 8, "{:#?}", story.events);
+    // What keeps an IdP that does not confirm from signing the person in again.
+    assert_eq!((count("relogin_lock.set"), count("relogin_lock.lifted")), (1, 1));
+    assert_eq!(story.events.len(), 10, "{:#?}", story.events);
     assert_eq!(story.events.last().unwrap().kind, "logout.settled");
     // Neither the person nor any secret stands in it.
     let json = serde_json::to_string(&story).unwrap();

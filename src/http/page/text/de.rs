@@ -1,6 +1,6 @@
 use super::{
-    Around, ChooseIdp, Confirm, End, Error, Headings, Legs, OneMoment, Said, Summaries, Text,
-    Waiting,
+    Around, ChooseIdp, Confirm, End, Error, Headings, Legs, OneMoment, Relogin, Said, Summaries,
+    Text, Waiting,
 };
 
 pub(super) static TEXT: Text = Text {
@@ -115,7 +115,24 @@ pub(super) static TEXT: Text = Text {
                            angemeldet.",
             dead_letter: "Nicht erreichbar. Vielleicht sind Sie dort noch angemeldet.",
         },
+        locked: "Bei der nächsten Anmeldung mit diesem Browser wird Ihre Organisation gebeten, \
+                 noch einmal zu prüfen, wer Sie sind. Tut sie es nicht, fragen wir Sie, bevor \
+                 Sie angemeldet werden.",
         reference: "Kennung:",
+    },
+    relogin: Relogin {
+        title: "Wieder anmelden?",
+        heading: "Sie haben sich abgemeldet und wurden ungefragt wieder angemeldet",
+        why: Around(
+            "",
+            " kennt Sie noch aus der Zeit vor der Abmeldung. Wir haben darum gebeten, noch \
+             einmal zu prüfen, wer Sie sind. Das ist nicht geschehen.",
+        ),
+        advice: "Wenn Sie wie vorher angemeldet sein möchten, gehen Sie weiter. Wenn auch \
+                 andere diesen Computer benutzen oder Sie sich nicht anmelden wollten, bleiben \
+                 Sie abgemeldet.",
+        yes: "Trotzdem anmelden",
+        no: "Abgemeldet bleiben",
     },
     unknown_answer: Said {
         heading: "Diese Antwort kam zu spät oder doppelt",

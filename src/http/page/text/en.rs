@@ -1,6 +1,6 @@
 use super::{
-    Around, ChooseIdp, Confirm, End, Error, Headings, Legs, OneMoment, Said, Summaries, Text,
-    Waiting,
+    Around, ChooseIdp, Confirm, End, Error, Headings, Legs, OneMoment, Relogin, Said, Summaries,
+    Text, Waiting,
 };
 
 pub(super) static TEXT: Text = Text {
@@ -101,7 +101,22 @@ pub(super) static TEXT: Text = Text {
             not_possible: "It offers no way to be told. You may still be signed in there.",
             dead_letter: "It could not be reached. You may still be signed in there.",
         },
+        locked: "At the next sign-in with this browser, your organisation is asked to check \
+                 again who you are. If it does not, we ask you before you are signed in.",
         reference: "Reference:",
+    },
+    relogin: Relogin {
+        title: "Sign in again?",
+        heading: "You signed out, and were signed in again without being asked",
+        why: Around(
+            "",
+            " still knows you from before you signed out. We asked it to check again who you \
+             are, and it did not.",
+        ),
+        advice: "If you want to be signed in as before, go on. If others use this computer, or \
+                 if you did not ask to sign in, stay signed out.",
+        yes: "Sign in anyway",
+        no: "Stay signed out",
     },
     unknown_answer: Said {
         heading: "This answer came too late, or twice",

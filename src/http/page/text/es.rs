@@ -1,6 +1,6 @@
 use super::{
-    Around, ChooseIdp, Confirm, End, Error, Headings, Legs, OneMoment, Said, Summaries, Text,
-    Waiting,
+    Around, ChooseIdp, Confirm, End, Error, Headings, Legs, OneMoment, Relogin, Said, Summaries,
+    Text, Waiting,
 };
 
 pub(super) static TEXT: Text = Text {
@@ -114,7 +114,23 @@ pub(super) static TEXT: Text = Text {
                            allí.",
             dead_letter: "No se ha podido contactar con ella. Puede que su sesión siga abierta allí.",
         },
+        locked: "En el próximo inicio de sesión con este navegador pediremos a su organización \
+                 que vuelva a comprobar quién es usted. Si no lo hace, le preguntaremos antes \
+                 de iniciar la sesión.",
         reference: "Referencia:",
+    },
+    relogin: Relogin {
+        title: "¿Iniciar la sesión de nuevo?",
+        heading: "Usted cerró la sesión y se ha vuelto a abrir sin preguntarle",
+        why: Around(
+            "",
+            " todavía le conoce de antes de cerrar la sesión. Le hemos pedido que vuelva a \
+             comprobar quién es usted, y no lo ha hecho.",
+        ),
+        advice: "Si quiere tener la sesión abierta como antes, continúe. Si otras personas usan \
+                 este ordenador, o si usted no ha pedido iniciar la sesión, manténgala cerrada.",
+        yes: "Iniciar la sesión de todos modos",
+        no: "Mantener la sesión cerrada",
     },
     unknown_answer: Said {
         heading: "Esta respuesta ha llegado demasiado tarde o dos veces",

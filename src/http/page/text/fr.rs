@@ -1,6 +1,6 @@
 use super::{
-    Around, ChooseIdp, Confirm, End, Error, Headings, Legs, OneMoment, Said, Summaries, Text,
-    Waiting,
+    Around, ChooseIdp, Confirm, End, Error, Headings, Legs, OneMoment, Relogin, Said, Summaries,
+    Text, Waiting,
 };
 
 pub(super) static TEXT: Text = Text {
@@ -114,7 +114,24 @@ pub(super) static TEXT: Text = Text {
                            connecté.",
             dead_letter: "Elle n’a pas pu être jointe. Vous y êtes peut-être encore connecté.",
         },
+        locked: "À la prochaine connexion avec ce navigateur, nous demanderons à votre \
+                 organisation de vérifier à nouveau qui vous êtes. Si elle ne le fait pas, nous \
+                 vous poserons la question avant de vous connecter.",
         reference: "Référence :",
+    },
+    relogin: Relogin {
+        title: "Se reconnecter ?",
+        heading: "Vous vous êtes déconnecté, puis avez été reconnecté sans qu’on vous le demande",
+        why: Around(
+            "",
+            " vous connaît encore d’avant votre déconnexion. Nous lui avons demandé de vérifier \
+             à nouveau qui vous êtes, et elle ne l’a pas fait.",
+        ),
+        advice: "Si vous souhaitez être connecté comme avant, continuez. Si d’autres personnes \
+                 utilisent cet ordinateur, ou si vous n’avez pas demandé à vous connecter, \
+                 restez déconnecté.",
+        yes: "Se connecter quand même",
+        no: "Rester déconnecté",
     },
     unknown_answer: Said {
         heading: "Cette réponse est arrivée trop tard, ou deux fois",

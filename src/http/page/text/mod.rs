@@ -22,6 +22,7 @@ pub(in crate::http) struct Text {
     pub kept: Said,
     pub waiting: Waiting,
     pub end: End,
+    pub relogin: Relogin,
     pub unknown_answer: Said,
     pub nobody: Said,
 }
@@ -96,6 +97,8 @@ pub(in crate::http) struct End {
     pub app: &'static str,
     pub idp: &'static str,
     pub leg: Legs,
+    /// What a re-login lock does.
+    pub locked: &'static str,
     pub reference: &'static str,
 }
 
@@ -103,6 +106,17 @@ pub(in crate::http) struct Headings {
     pub everywhere: &'static str,
     pub apps: &'static str,
     pub here: &'static str,
+}
+
+/// The IdP signed somebody in by what was logged out.
+pub(in crate::http) struct Relogin {
+    pub title: &'static str,
+    pub heading: &'static str,
+    /// Around the IdP.
+    pub why: Around,
+    pub advice: &'static str,
+    pub yes: &'static str,
+    pub no: &'static str,
 }
 
 /// The whole in a sentence or two.

@@ -1,0 +1,177 @@
+//! The re-login lock at a sign-in: whether it may go on, and what the person says where the IdP signed
+//! them in again by itself.
+
+use crate::audit::{AuditEvent, AuditKind};
+use crate::change::{Change, PendingAuthnRequest, VerifiedSignIn, Wanted};
+use crate::clock::Timestamp;
+use crate::id::IdpId;
+use crate::keys::keyed_hash;
+use crate::logout::relogin_lock::{ReloginLock, Verdict, judge};
+use crate::oidc::{ErrorCode, OAuthError};
+use crate::paths;
+use crate::secret::{Token, TokenHash};
+use crate::use_cases::acs::used;
+use crate::use_cases::logout_page::check_csrf;
+use crate::use_cases::sign_in::Waiting;
+use crate::use_cases::{
+    Browser, CookieChange, Failure, Page, REQUEST_LIFETIME, Reply, UseCases, transaction_name,
+};
+
+/// What the person has said about a sign-in that a lock refuses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReloginAnswer {
+    SignInAnyway,
+    StaySignedOut,
+}
+
+/// What the locks say of a sign-in, and what is left of them in its browser.
+pub(super) struct Judged {
+    pub verdict: Verdict,
+    /// The browser's cookie finds no other lock.
+    pub last: bool,
+}
+
+impl UseCases {
+    /// `POST /saml/acs/continue`: the person has seen that the IdP signed them in again by itself.
+    /// `csrf` proves that the page was shown to this browser.
+    ///
+    /// # Errors
+    /// [`Failure::Browser`] if the page is too old, or was shown to another browser.
+    pub async fn answer_relogin(
+        &self,
+        handle: &Token,
+        answer: ReloginAnswer,
+        csrf: &str,
+        browser: &Browser,
+    ) -> Result<Reply, Failure> {
+        let (held, now) = self.held_sign_in(handle, browser).await?;
+        check_csrf(&self.relogin_csrf(handle, &held.waiting.pending), csrf)?;
+        match answer {
+            ReloginAnswer::SignInAnyway => {
+                self.complete(held.waiting, held.verified, held.session, browser, true, now).await
+            }
+            ReloginAnswer::StaySignedOut => self.stay_signed_out(held.waiting, now).await,
+        }
+    }
+
+    /// The IdPs that must authenticate the next person of this browser anew.
+    pub(super) async fn locked_idps(&self, browser: &Browser) -> Result<Vec<IdpId>, Failure> {
+        let Some(cookie) = browser.relogin_hash() else { return Ok(Vec::new()) };
+        let locks = self.store().relogin_locks(Some(cookie), None).await?.found;
+        Ok(locks.into_iter().map(|lock| lock.idp).collect())
+    }
+
+    pub(super) async fn judge_relogin(
+        &self,
+        verified: &VerifiedSignIn,
+        browser: &Browser,
+    ) -> Result<Judged, Failure> {
+        let cookie = browser.relogin_hash();
+        let locks = self.store().relogin_locks(cookie, Some(&verified.subject)).await?.found;
+        let (idp, facts) = (&verified.idp, &verified.facts);
+        let verdict = judge(&locks, cookie, idp, &verified.subject, facts);
+        let (Verdict::Fresh(concerned) | Verdict::Ended(concerned)) = &verdict;
+        let last =
+            !locks.iter().any(|lock| cookie == Some(lock.browser) && !concerned.contains(lock));
+        Ok(Judged { verdict, last })
+    }
+
+    /// The IdP relied on what was logged out. Where it was not told to ask the person, it is told now;
+    /// where it was, the person is asked here.
+    pub(super) async fn refuse_relogin(
+        &self,
+        waiting: Waiting,
+        verified: VerifiedSignIn,
+        by: &[ReloginLock],
+        now: Timestamp,
+    ) -> Result<Reply, Failure> {
+        let Waiting { pending, connection, held } = waiting;
+        let mut record = AuditEvent::new(AuditKind::ReloginRefused)
+            .client(&pending.wanted.request.client_id)
+            .idp(&pending.idp);
+        if let Some(lock) = by.last() {
+            record = record.logout(lock.logout);
+        }
+        let take = held.as_ref().map(|handle| Change::TakeHeldSignIn { handle: handle.hash() });
+        let mut changes: Vec<Change> = take.into_iter().collect();
+        if !pending.wanted.force_authn {
+            let record = record.detail("the IdP is asked again, for a fresh authentication");
+            changes.extend([
+                Change::TakeAuthnRequest { id: pending.id.clone() },
+                Change::Record(record),
+            ]);
+            self.store().commit(now, changes).await.map_err(used)?;
+            let name = transaction_name(&pending.id);
+            let wanted = Wanted { force_authn: true, ..pending.wanted };
+            let reply = self.send_authn_request(wanted, &connection, now).await?;
+            return Ok(reply.with(CookieChange::ClearTransaction { name }));
+        }
+        if let Some(handle) = held.filter(|_| verified.refused) {
+            let csrf = self.relogin_csrf(&handle, &pending);
+            let name = connection.metadata.display_name.clone();
+            let idp = name.unwrap_or_else(|| connection.id.to_string());
+            return Ok(Reply::page(Page::Relogin { handle, idp, csrf }));
+        }
+        let record = record.detail("the IdP did not authenticate the person anew");
+        changes.push(Change::Record(record));
+        self.hold(VerifiedSignIn { refused: true, ..verified }, changes, now).await
+    }
+
+    /// Keeps a verified sign-in under a handle, and has the browser come for it by a GET of ours.
+    pub(super) async fn hold(
+        &self,
+        verified: VerifiedSignIn,
+        mut changes: Vec<Change>,
+        now: Timestamp,
+    ) -> Result<Reply, Failure> {
+        let handle = self.rng().handle();
+        changes.push(Change::HoldSignIn {
+            handle: handle.hash(),
+            sign_in: Box::new(verified),
+            expires_at: now.plus(REQUEST_LIFETIME),
+        });
+        self.store().commit(now, changes).await.map_err(used)?;
+        let path = format!("{}?handle={}", paths::SAML_ACS_CONTINUE, handle.expose());
+        Ok(Reply::redirect(self.settings().issuer.url(&path)))
+    }
+
+    async fn stay_signed_out(&self, waiting: Waiting, now: Timestamp) -> Result<Reply, Failure> {
+        let Waiting { pending, held, .. } = waiting;
+        let request = &pending.wanted.request;
+        let record = AuditEvent::new(AuditKind::SignInRefused)
+            .client(&request.client_id)
+            .idp(&pending.idp)
+            .detail("the person stays signed out");
+        let take = held.map(|handle| Change::TakeHeldSignIn { handle: handle.hash() });
+        let mut changes: Vec<Change> = take.into_iter().collect();
+        changes
+            .extend([Change::TakeAuthnRequest { id: pending.id.clone() }, Change::Record(record)]);
+        self.store().commit(now, changes).await.map_err(used)?;
+        let error = OAuthError::new(ErrorCode::AccessDenied, "the person stays signed out");
+        let url = request.reply.error(&self.settings().issuer, &error);
+        let name = transaction_name(&pending.id);
+        Ok(Reply::redirect(url).with(CookieChange::ClearTransaction { name }))
+    }
+
+    /// The cookie that a logout gives to a browser that has none. The same logout always gives the
+    /// same one: a browser that dropped the first answer gets it with the second.
+    pub(super) fn relogin_cookie(&self, handle: &TokenHash) -> Token {
+        let mac = keyed_hash(&self.keys().csrf, &[b"relogin_cookie", handle.as_bytes()]);
+        Token::from_bytes(&mac)
+    }
+
+    /// Binds the form to the handle and to the browser that began the sign-in.
+    fn relogin_csrf(&self, handle: &Token, pending: &PendingAuthnRequest) -> String {
+        let parts = [b"relogin", handle.expose().as_bytes(), pending.browser.as_bytes()];
+        Token::from_bytes(&keyed_hash(&self.keys().csrf, &parts)).expose().to_owned()
+    }
+}
+
+/// What lifts these locks, with the reason.
+pub(super) fn lift(locks: &[ReloginLock], verified: &VerifiedSignIn, why: &str) -> Vec<Change> {
+    let lift = |lock: &ReloginLock| {
+        let event = AuditEvent::new(AuditKind::ReloginLockLifted).idp(&verified.idp).detail(why);
+        Change::LiftReloginLock { leg: lock.leg, event }
+    };
+    locks.iter().map(lift).collect()
+}

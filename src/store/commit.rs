@@ -180,6 +180,7 @@ impl SealedStore {
                     self.seal_ended_principal(&ended).into(),
                 ],
             )),
+            Change::SaveEndedSubject(ended) => out.push(self.save_ended_subject(&ended)),
             Change::AddClient { id, settings, secret, source } => {
                 out.push(bump_settings());
                 out.push(one(

@@ -25,6 +25,7 @@ mod redirect_query;
 mod restart;
 mod scope;
 mod soap;
+mod soap_logout;
 mod story;
 mod v2_logout;
 mod wrapped_answer;

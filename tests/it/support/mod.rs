@@ -26,6 +26,7 @@ pub mod raw_query;
 pub mod rp;
 pub mod schema;
 pub mod sink;
+pub mod soap_idp;
 pub mod template;
 pub mod wire;
 pub mod world;

@@ -11,6 +11,7 @@ mod decryption_keys;
 mod delivery;
 mod end_principal;
 mod end_session;
+mod expiry;
 mod failure;
 mod idp_difference;
 mod idp_refresh;

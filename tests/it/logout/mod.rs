@@ -8,6 +8,7 @@ mod cross_site;
 mod deadline;
 mod end_page;
 mod end_session;
+mod expiry;
 mod forged_answer;
 mod hint;
 mod idp_initiated;

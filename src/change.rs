@@ -108,6 +108,8 @@ pub enum Change {
         leg: LegId,
         event: AuditEvent,
     },
+    /// The person has been signed out of everything. The latest time counts.
+    SaveEndedSubject(EndedSubject),
 
     // Settings
     /// Exactly one row: there was no client of that id.
@@ -304,6 +306,15 @@ pub struct EndedPrincipal {
     pub issued_at: Timestamp,
     /// What it ended here.
     pub logouts: Vec<LogoutId>,
+    pub expires_at: Timestamp,
+}
+
+/// A person whom an administrator signed out of everything. It also ends a sign-in that was begun
+/// before and comes to its end later.
+#[derive(Clone, PartialEq, Debug)]
+pub struct EndedSubject {
+    pub subject: Subject,
+    pub ended_at: Timestamp,
     pub expires_at: Timestamp,
 }
 

@@ -23,6 +23,10 @@ pub const SAML_LOGOUT_SOAP: &str = "/logout/soap";
 
 pub const API_IDENTITY_PROVIDERS: &str = "/api/v1/identity-providers";
 pub const API_CLIENTS: &str = "/api/v1/clients";
+pub const API_SESSIONS: &str = "/api/v1/sessions";
+/// A person is signed out of everything.
+pub const API_SIGN_OUT: &str = "/api/v1/sign-out";
+pub const API_LOGOUTS: &str = "/api/v1/logouts";
 
 pub const HEALTHZ: &str = "/healthz";
 pub const READYZ: &str = "/readyz";

@@ -168,6 +168,7 @@ fn settings(config: &Config) -> Settings {
         clock_skew: config.saml.clock_skew,
         require_encryption: config.saml.require_encryption,
         session: Lifetime { idle: config.session.idle, absolute: config.session.absolute },
+        notify_on_expiry: config.session.notify_on_expiry,
         code_lifetime: config.tokens.code,
         access_token_lifetime: config.tokens.access,
         id_token_lifetime: config.tokens.id,

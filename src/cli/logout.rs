@@ -1,7 +1,8 @@
 use clap::Subcommand;
 
-use super::output;
+use super::output::{self, Progress};
 use crate::id::LogoutId;
+use crate::logout::Logout;
 use crate::use_cases::{LogoutStory, UseCases};
 
 #[derive(Subcommand)]
@@ -20,6 +21,8 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Tell the apps again that were given up or said no, for another 72 hours
+    Retry { id: LogoutId },
 }
 
 pub(super) async fn run(command: Command, use_cases: UseCases) -> anyhow::Result<bool> {
@@ -52,8 +55,38 @@ pub(super) async fn run(command: Command, use_cases: UseCases) -> anyhow::Result
             let story = use_cases.logout_story(id).await?;
             if json { output::json(&story)? } else { print(&story) }
         }
+        Command::Retry { id } => {
+            let retried = use_cases.retry_logout(id).await?;
+            return tell(&use_cases, &[retried]).await;
+        }
     }
     Ok(true)
+}
+
+/// Tells the parties of these logouts, and prints what is known of each. `false`: somebody could not be
+/// told yet.
+pub(super) async fn tell(use_cases: &UseCases, logouts: &[Logout]) -> anyhow::Result<bool> {
+    let progress = Progress::on_terminal();
+    use_cases.tell_now(logouts, |done, all| progress.show(done, all)).await;
+    progress.clear();
+    let mut all_told = true;
+    for logout in logouts {
+        let story = use_cases.logout_story(logout.id).await?;
+        println!("Logout {}: {}", story.id, story.outcome);
+        print_parties(&story);
+        all_told &= story.settled_at.is_some();
+    }
+    if !all_told {
+        println!("Somebody could not be told yet; the running service goes on with it.");
+    }
+    Ok(all_told)
+}
+
+fn print_parties(story: &LogoutStory) {
+    for leg in &story.legs {
+        println!("  {}: {}", leg.party, leg.said);
+        println!("    {}", leg.channel);
+    }
 }
 
 fn print(story: &LogoutStory) {
@@ -68,16 +101,13 @@ fn print(story: &LogoutStory) {
         (Some(answered), None) => {
             println!("The person was sent on at {answered}; apps are still being told.");
         }
-        (None, _) => println!("The person has not come back yet; it ends at {}.", story.deadline),
+        (None, _) => println!("An IdP has not answered yet; this ends at {}.", story.deadline),
     }
     if let Some(url) = &story.returns_to {
         println!("Returns to {url}");
     }
     println!("\nParties");
-    for leg in &story.legs {
-        println!("  {}: {}", leg.party, leg.said);
-        println!("    {}", leg.channel);
-    }
+    print_parties(story);
     println!("\nEvents");
     for event in &story.events {
         let party = event.client.as_deref().or(event.idp.as_deref()).unwrap_or("");

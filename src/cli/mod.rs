@@ -8,6 +8,7 @@ mod keys;
 mod logout;
 mod output;
 mod serve;
+mod session;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -48,6 +49,9 @@ enum Command {
     /// OIDC clients
     #[command(subcommand)]
     Client(client::Command),
+    /// Who is signed in, and ending it
+    #[command(subcommand)]
+    Session(session::Command),
     /// What happened to logouts
     #[command(subcommand)]
     Logout(logout::Command),
@@ -91,6 +95,7 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
         }
         Command::Idp(command) => idp::run(command, async || open(config()?).await).await,
         Command::Client(command) => client::run(command, open(config()?).await?).await,
+        Command::Session(command) => session::run(command, open(config()?).await?).await,
         Command::Logout(command) => logout::run(command, open(config()?).await?).await,
         Command::Keys(command) => keys::run(command, open(config()?).await?).await,
         Command::Admin(command) => admin::run(command, open(config()?).await?).await,

@@ -1,4 +1,6 @@
-//! What commands print: tables for people, JSON for programs, errors on stderr.
+//! What commands print: tables for people, JSON for programs, errors and progress on stderr.
+
+use std::io::{IsTerminal as _, Write as _};
 
 use serde::Serialize;
 
@@ -31,5 +33,35 @@ pub(super) fn table(heads: &[&str], rows: &[Vec<String>]) {
     line(&mut heads.iter().copied());
     for row in rows {
         line(&mut row.iter().map(String::as_str));
+    }
+}
+
+/// How far a longer work is: one line on a terminal, and nothing elsewhere.
+pub(super) struct Progress {
+    shown: bool,
+}
+
+impl Progress {
+    pub(super) fn on_terminal() -> Self {
+        Self { shown: std::io::stderr().is_terminal() }
+    }
+
+    pub(super) fn show(&self, done: usize, all: usize) {
+        if self.shown && all > 0 {
+            self.write(&format!("\r{done} of {all} parties are told"));
+        }
+    }
+
+    /// Makes room for what is printed next.
+    pub(super) fn clear(&self) {
+        if self.shown {
+            self.write("\r\x1b[K");
+        }
+    }
+
+    fn write(&self, text: &str) {
+        let mut stderr = std::io::stderr().lock();
+        // Nobody depends on it.
+        let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
     }
 }

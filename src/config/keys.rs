@@ -77,6 +77,7 @@ pub(super) static KEYS: &[Key] = &[
     one("session.absolute", |config, text| {
         put(&mut config.session.absolute, duration(text, &(MINUTE..=MAX_SESSION)))
     }),
+    flag("session.notify_on_expiry", |config, flag| config.session.notify_on_expiry = flag),
     one("tokens.code", |config, text| {
         put(&mut config.tokens.code, duration(text, &(SECOND..=MAX_CODE)))
     }),

@@ -66,6 +66,8 @@ pub struct Saml {
 pub struct Session {
     pub idle: Duration,
     pub absolute: Duration,
+    /// Whether apps hear of it by the back channel.
+    pub notify_on_expiry: bool,
 }
 
 /// How long each kind of token is good for.
@@ -182,6 +184,7 @@ impl Default for Config {
             session: Session {
                 idle: Duration::from_secs(8 * 3600),
                 absolute: Duration::from_secs(24 * 3600),
+                notify_on_expiry: false,
             },
             tokens: Tokens {
                 code: Duration::from_secs(60),

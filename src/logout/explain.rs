@@ -25,6 +25,9 @@ pub fn reason(reason: Reason) -> &'static str {
         Reason::RpInitiated => "an app asked for it",
         Reason::SwitchedUser => "another person signed in with this browser",
         Reason::IdpInitiated => "the IdP asked for it",
+        Reason::Admin => "an administrator ended the session",
+        Reason::Offboarded => "an administrator signed the person out of everything",
+        Reason::Expired => "the session had expired",
     }
 }
 
@@ -53,6 +56,7 @@ pub fn channel(party: &Party) -> String {
             Rung::SingleLogout { binding, location } => {
                 format!("LogoutRequest by {binding:?} to {location}")
             }
+            Rung::Soap { location } => format!("LogoutRequest by SOAP to {location}"),
             Rung::LoginUrl { binding, location } => {
                 format!("no logout URL: LogoutRequest by {binding:?} to the login URL {location}")
             }

@@ -2,7 +2,8 @@
 //! use case commits the changes in one transaction and carries out what is next.
 
 use super::outcome::LegOutcome;
-use super::{Asked, Leg, LegState, Logout, Party, Rung, retry};
+use super::retry::{self, Patience};
+use super::{Asked, Leg, LegState, Logout, Party, Rung};
 use crate::audit::{AuditEvent, AuditKind};
 use crate::change::Change;
 use crate::clock::Timestamp;
@@ -28,13 +29,15 @@ pub enum Event {
         leg: LegId,
     },
     DeadlinePassed,
-    /// A worker takes every app leg that is due.
+    /// A worker takes every leg that is due.
     Leased,
-    /// A worker tried to tell an app.
+    /// A worker tried to tell a party.
     Tried {
         leg: LegId,
         attempt: Attempt,
     },
+    /// Somebody wants the apps told again that were given up or said no.
+    Retried,
 }
 
 /// An IdP's answer, as far as it can be believed.
@@ -47,16 +50,17 @@ pub struct Answer {
     pub detail: String,
 }
 
-/// One try to tell an app by the back channel (Back-Channel Logout 1.0 2.5 and 2.8).
+/// One try to tell a party without a browser: an app by the back channel (Back-Channel Logout 1.0 2.5
+/// and 2.8), or an IdP by SOAP as long as it gives no answer.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Attempt {
     /// 200 or 204.
     Confirmed,
-    /// The app will not do it, now or later: 400, or an answer that a retry cannot change.
+    /// The party will not do it, now or later: 400, or an answer that a retry cannot change.
     Refused(String),
     /// Connection, time-out, 5xx, 429: it may pass.
     Failed(String),
-    /// The app cannot be told any more.
+    /// The party cannot be told any more.
     Gone(String),
 }
 
@@ -76,7 +80,7 @@ pub enum Next {
     Wait(LegId),
     /// A further IdP is to be asked when the browser is here.
     Continue,
-    /// Tell these apps.
+    /// Tell these parties.
     Tell(Vec<LegId>),
     /// The browser's part is over: on to the target, or the end page.
     Finish,
@@ -147,6 +151,7 @@ impl Flow {
             Event::DeadlinePassed => self.deadline_passed(),
             Event::Leased => return Some(Next::Tell(self.lease())),
             Event::Tried { leg, attempt } => self.tried(leg, attempt),
+            Event::Retried => return Some(Next::Tell(self.retry())),
         }
         None
     }
@@ -201,10 +206,11 @@ impl Flow {
             LegState::Waiting { .. } => true,
             LegState::Closed { outcome, .. } => {
                 answer.proven
-                    && leg.asked.is_some()
+                    && (leg.asked.is_some() || leg.is_by_soap())
                     && matches!(outcome, LegOutcome::NoAnswer | LegOutcome::Unconfirmed)
             }
-            LegState::Planned | LegState::Due { .. } => false,
+            LegState::Due { .. } => leg.is_by_soap(),
+            LegState::Planned => false,
         };
         if counts {
             self.close(id, answer.outcome, answer.detail);
@@ -222,6 +228,20 @@ impl Flow {
             .collect();
         for id in planned {
             self.close(id, LegOutcome::NotSent, "the browser never came to be sent there".into());
+        }
+        let unanswered: Vec<(LegId, String)> = self
+            .logout
+            .legs
+            .iter()
+            .filter(|leg| leg.is_by_soap())
+            .filter_map(|leg| match &leg.state {
+                LegState::Due { last_error, .. } => Some((leg.id, last_error.clone())),
+                _ => None,
+            })
+            .map(|(id, error)| (id, error.unwrap_or_else(|| "no try came to an end".to_owned())))
+            .collect();
+        for (id, why) in unanswered {
+            self.close(id, LegOutcome::NoAnswer, why);
         }
     }
 
@@ -259,8 +279,16 @@ impl Flow {
     }
 
     fn tried(&mut self, id: LegId, attempt: Attempt) {
-        let (begun, now) = (self.logout.created_at, self.now);
+        let (begun, deadline, now) = (self.logout.created_at, self.logout.deadline, self.now);
         let Some(leg) = self.logout.legs.iter_mut().find(|leg| leg.id == id) else { return };
+        let (patience, gave_up) = match &leg.party {
+            Party::App { .. } => {
+                let since = leg.retried_at.unwrap_or(begun);
+                (Patience::with_app(since), LegOutcome::DeadLetter)
+            }
+            Party::Idp { .. } => (Patience::with_idp(deadline), LegOutcome::NoAnswer),
+        };
+        let was_retried = leg.retried_at.is_some();
         let LegState::Due { attempts, next_try, last_error } = &mut leg.state else { return };
         *attempts = attempts.saturating_add(1);
         match attempt {
@@ -270,9 +298,9 @@ impl Flow {
             }
             Attempt::Refused(why) => self.close(id, LegOutcome::Refused, why),
             // What was tried may have arrived.
-            Attempt::Gone(why) if *attempts > 1 => self.close(id, LegOutcome::DeadLetter, why),
+            Attempt::Gone(why) if *attempts > 1 || was_retried => self.close(id, gave_up, why),
             Attempt::Gone(why) => self.close(id, LegOutcome::NotSent, why),
-            Attempt::Failed(why) => match retry::next_try(*attempts, begun, now) {
+            Attempt::Failed(why) => match patience.next_try(*attempts, now) {
                 Some(next) => {
                     *next_try = next;
                     let tried = format!("try {attempts}: {why}; next at {next}");
@@ -280,9 +308,36 @@ impl Flow {
                     let record = describe(AuditKind::LegTried, self.before.id, leg).detail(tried);
                     self.records.push(record);
                 }
-                None => self.close(id, LegOutcome::DeadLetter, why),
+                None => self.close(id, gave_up, why),
             },
         }
+    }
+
+    /// Apps that were given up or said no are due once more, leased to whoever asked for it. An IdP
+    /// is not asked again: after its deadline a LogoutRequest could meet a newer session.
+    fn retry(&mut self) -> Vec<LegId> {
+        let (logout, now) = (self.before.id, self.now);
+        let mut again = Vec::new();
+        for leg in self.logout.legs.iter_mut().filter(|leg| !leg.is_idp()) {
+            let LegState::Closed {
+                outcome: outcome @ (LegOutcome::DeadLetter | LegOutcome::Refused),
+                detail,
+                ..
+            } = &leg.state
+            else {
+                continue;
+            };
+            let said = format!("was {outcome}: {detail}");
+            let last_error = Some(detail.clone());
+            leg.state = LegState::Due { attempts: 0, next_try: now.plus(retry::LEASE), last_error };
+            leg.retried_at = Some(now);
+            self.records.push(describe(AuditKind::LegRetried, logout, leg).detail(said));
+            again.push(leg.id);
+        }
+        if !again.is_empty() {
+            self.logout.settled_at = None;
+        }
+        again
     }
 
     fn close(&mut self, id: LegId, outcome: LegOutcome, detail: String) {

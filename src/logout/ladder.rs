@@ -12,6 +12,8 @@ use crate::session::SignedIn;
 pub enum Rung {
     /// A signed LogoutRequest to the IdP's SingleLogoutService (SAML Profiles 4.4.3.1).
     SingleLogout { binding: BrowserBinding, location: String },
+    /// The same request, from us to the IdP without a browser (SAML Bindings 3.2).
+    Soap { location: String },
     /// There is no logout URL: the LogoutRequest goes to the login URL. Whether the IdP understands
     /// it there is its own affair, so without an answer nothing is proven.
     LoginUrl { binding: BrowserBinding, location: String },
@@ -32,11 +34,27 @@ pub enum WhyLocal {
     Configured,
     /// The IdP offers nothing that a browser could be sent to.
     NoEndpoint,
+    /// No browser is there, and this IdP can only be asked through one.
+    NoBrowser,
+}
+
+/// Who can carry a message to the IdP.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Presence {
+    /// The person's browser is here.
+    Browser,
+    /// An administrator or a clock ends the session: only we can carry it.
+    Nobody,
 }
 
 impl Rung {
-    /// The highest rung that this IdP session can stand on.
-    pub fn choose(connection: Option<&Connection>, signed_in: &SignedIn) -> Self {
+    /// The highest rung that this IdP session can stand on. A browser goes first where there is one
+    /// (SAML Profiles 4.4.3.1): the IdP's own cookies then say whose session it is.
+    pub fn choose(
+        connection: Option<&Connection>,
+        signed_in: &SignedIn,
+        presence: Presence,
+    ) -> Self {
         let Some(connection) = connection else {
             return Self::Local { why: WhyLocal::NoConnection };
         };
@@ -46,17 +64,25 @@ impl Rung {
             || settings.without_session_index == WithoutSessionIndex::NameIdOnly;
         if named && precise {
             let offered = &connection.metadata.single_logout;
-            if let Some((binding, location)) = browser_endpoint(offered, settings.slo_binding) {
-                return Self::SingleLogout { binding, location };
+            let by_browser = browser_endpoint(offered, settings.slo_binding);
+            match (presence, by_browser, soap_endpoint(offered)) {
+                (Presence::Browser, Some((binding, location)), _) => {
+                    return Self::SingleLogout { binding, location };
+                }
+                (_, _, Some(location)) => return Self::Soap { location },
+                (Presence::Nobody, Some(_), None) => return Self::without_browser(),
+                (_, None, None) => {}
             }
         }
         match &settings.fallback {
+            Fallback::Url(_) if presence == Presence::Nobody => Self::without_browser(),
             Fallback::Url(location) => Self::Url { location: location.clone() },
             Fallback::Local => Self::Local { why: WhyLocal::Configured },
             Fallback::LoginUrl if !named => Self::Local { why: WhyLocal::NoNameId },
             Fallback::LoginUrl => {
                 let offered = &connection.metadata.single_sign_on;
                 match browser_endpoint(offered, settings.sso_binding) {
+                    Some(_) if presence == Presence::Nobody => Self::without_browser(),
                     Some((binding, location)) => Self::LoginUrl { binding, location },
                     None => Self::Local { why: WhyLocal::NoEndpoint },
                 }
@@ -64,13 +90,18 @@ impl Rung {
         }
     }
 
+    fn without_browser() -> Self {
+        Self::Local { why: WhyLocal::NoBrowser }
+    }
+
     /// Rungs that are sure to bring the person back come first.
     pub(super) fn order(&self) -> u8 {
         match self {
             Self::SingleLogout { .. } => 0,
-            Self::LoginUrl { .. } => 1,
-            Self::Url { .. } => 2,
-            Self::Local { .. } => 3,
+            Self::Soap { .. } => 1,
+            Self::LoginUrl { .. } => 2,
+            Self::Url { .. } => 3,
+            Self::Local { .. } => 4,
         }
     }
 }
@@ -90,4 +121,109 @@ pub fn browser_endpoint(
             offered.iter().find(|endpoint| endpoint.binding == Binding::from(binding))?;
         Some((binding, endpoint.location.clone()))
     })
+}
+
+/// Where the IdP takes messages without a browser.
+fn soap_endpoint(offered: &[Endpoint]) -> Option<String> {
+    let endpoint = offered.iter().find(|endpoint| endpoint.binding == Binding::Soap)?;
+    Some(endpoint.location.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::connection::IdpSettings;
+    use crate::saml::{NameId, SessionIndex};
+
+    /// `offers` are the bindings of its SingleLogoutService.
+    fn connection(offers: &[Binding], settings: IdpSettings) -> Connection {
+        let sample = include_bytes!("../../metadata/samples/google.xml");
+        let now = Timestamp::from_seconds(1_795_000_000);
+        let id = "corp".parse().unwrap();
+        let mut connection = Connection::parse(id, settings, sample, now).unwrap();
+        let endpoint =
+            |binding: &Binding| Endpoint::new(*binding, format!("https://idp.test/{binding:?}"));
+        connection.metadata.single_logout = offers.iter().map(endpoint).collect();
+        connection.metadata.single_sign_on =
+            vec![Endpoint::new(Binding::Redirect, "https://idp.test/sso")];
+        connection
+    }
+
+    fn asserted(name: bool, index: bool) -> SignedIn {
+        SignedIn {
+            name_id: name.then(|| NameId {
+                value: "ada".to_owned(),
+                format: None,
+                name_qualifier: None,
+                sp_name_qualifier: None,
+                sp_provided_id: None,
+            }),
+            session_indexes: index
+                .then(|| SessionIndex::parse("one").unwrap())
+                .into_iter()
+                .collect(),
+            authn_instant: Timestamp::from_seconds(0),
+            authn_context: None,
+            session_not_on_or_after: None,
+            claims: serde_json::Map::new(),
+        }
+    }
+
+    /// What is chosen with a browser, and without.
+    fn both(connection: &Connection, signed_in: &SignedIn) -> [String; 2] {
+        [Presence::Browser, Presence::Nobody].map(|presence| {
+            match Rung::choose(Some(connection), signed_in, presence) {
+                Rung::SingleLogout { binding, location } => format!("{binding:?} {location}"),
+                Rung::Soap { location } => format!("SOAP {location}"),
+                Rung::LoginUrl { location, .. } => format!("login {location}"),
+                Rung::Url { location } => format!("url {location}"),
+                Rung::Local { why } => format!("{why:?}"),
+            }
+        })
+    }
+
+    #[test]
+    fn soap_is_for_whoever_has_no_browser_and_for_idps_that_offer_nothing_else() {
+        use Binding::{Post, Redirect, Soap};
+        let whole = asserted(true, true);
+        for (offers, chosen) in [
+            (
+                &[Redirect, Post, Soap][..],
+                ["Redirect https://idp.test/Redirect", "SOAP https://idp.test/Soap"],
+            ),
+            (&[Soap, Post], ["Post https://idp.test/Post", "SOAP https://idp.test/Soap"]),
+            (&[Soap], ["SOAP https://idp.test/Soap", "SOAP https://idp.test/Soap"]),
+            (&[Redirect], ["Redirect https://idp.test/Redirect", "NoBrowser"]),
+            (&[], ["login https://idp.test/sso", "NoBrowser"]),
+        ] {
+            let connection = connection(offers, IdpSettings::default());
+            assert_eq!(both(&connection, &whole), chosen, "{offers:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_browser_the_reason_is_the_one_that_counts() {
+        let fallback = |fallback| IdpSettings { fallback, ..IdpSettings::default() };
+        let url = Fallback::Url("https://idp.test/bye".to_owned());
+        let whole = asserted(true, true);
+        let bare = connection(&[], fallback(url));
+        assert_eq!(both(&bare, &whole), ["url https://idp.test/bye", "NoBrowser"]);
+        let local = connection(&[], fallback(Fallback::Local));
+        assert_eq!(both(&local, &whole), ["Configured", "Configured"]);
+        let redirect = connection(&[Binding::Redirect], fallback(Fallback::Local));
+        assert_eq!(both(&redirect, &whole)[1], "NoBrowser");
+        let soap = connection(&[Binding::Soap], IdpSettings::default());
+        assert_eq!(both(&soap, &asserted(false, true)), ["NoNameId", "NoNameId"]);
+        assert_eq!(both(&soap, &asserted(true, false))[1], "SOAP https://idp.test/Soap");
+        let without_session_index = WithoutSessionIndex::NextRung;
+        let precise = IdpSettings { without_session_index, ..IdpSettings::default() };
+        let precise = connection(&[Binding::Soap], precise);
+        assert_eq!(
+            both(&precise, &asserted(true, false)),
+            ["login https://idp.test/sso", "NoBrowser"]
+        );
+        let gone = Rung::choose(None, &whole, Presence::Nobody);
+        assert_eq!(gone, Rung::Local { why: WhyLocal::NoConnection });
+    }
 }

@@ -1,7 +1,7 @@
 //! One logout: a durable transaction with legs, a deadline and an outcome.
 //!
 //! [`plan`] makes the legs, [`ladder`] chooses how an IdP is asked, [`flow`] moves the whole from
-//! event to event, [`outcome`] says what is known, [`retry`] when an app is told again,
+//! event to event, [`outcome`] says what is known, [`retry`] when a party is told again,
 //! [`relogin_lock`] what is left behind where an IdP has not confirmed, and [`explain`] puts it into
 //! sentences for operators.
 
@@ -24,7 +24,7 @@ use crate::secret::TokenHash;
 use crate::session::Sid;
 
 pub use flow::{Answer, Attempt, Decision, Event, Next};
-pub use ladder::{Rung, WhyLocal};
+pub use ladder::{Presence, Rung, WhyLocal};
 pub use outcome::{LegOutcome, Outcome, Whole};
 
 /// An aggregate: every commit that advances it names the version that was read.
@@ -70,6 +70,12 @@ pub enum Reason {
     SwitchedUser,
     /// An IdP sent a LogoutRequest (SAML Profiles 4.4.3.2).
     IdpInitiated,
+    /// An administrator ended this session.
+    Admin,
+    /// An administrator signed the person out of everything.
+    Offboarded,
+    /// The session's time was over, and apps are to hear of it.
+    Expired,
 }
 
 /// One party to be told.
@@ -79,6 +85,9 @@ pub struct Leg {
     pub position: u32,
     pub party: Party,
     pub state: LegState,
+    /// When somebody last had a party that was given up told again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retried_at: Option<Timestamp>,
     /// The LogoutRequest that was sent for it; kept when the leg is closed, so that a late answer
     /// still finds it.
     #[serde(skip)]
@@ -93,7 +102,7 @@ pub struct Leg {
 pub enum Party {
     /// An app, by its back-channel logout URI.
     App { client: ClientId },
-    /// One IdP session, through the browser.
+    /// One IdP session, through the browser or by SOAP.
     Idp { idp: IdpId, rung: Rung },
 }
 
@@ -114,12 +123,12 @@ pub struct Asked {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum LegState {
-    /// An IdP leg whose turn has not come.
+    /// An IdP leg whose turn with the browser has not come.
     Planned,
     /// The browser was sent to the IdP; its answer is awaited.
     Waiting { since: Timestamp },
-    /// An app leg that is to be tried at `next_try`. While a worker holds the lease, that is when
-    /// the lease runs out.
+    /// We tell this party ourselves, and it is to be tried at `next_try`. While a worker holds the
+    /// lease, that is when the lease runs out.
     Due { attempts: u32, next_try: Timestamp, last_error: Option<String> },
     /// The leg has its outcome.
     Closed { outcome: LegOutcome, detail: String, at: Timestamp },
@@ -141,6 +150,11 @@ impl Leg {
         matches!(self.party, Party::Idp { .. })
     }
 
+    /// Whether it is an IdP that we ask without a browser.
+    pub fn is_by_soap(&self) -> bool {
+        matches!(self.party, Party::Idp { rung: Rung::Soap { .. }, .. })
+    }
+
     /// When a worker must look at this leg, if ever.
     pub fn due_at(&self) -> Option<Timestamp> {
         match &self.state {
@@ -159,8 +173,13 @@ impl Logout {
         Outcome::of(&self.legs)
     }
 
-    /// Whether an app of this logout is still to be told.
-    pub fn has_open_app(&self) -> bool {
-        self.legs.iter().any(|leg| leg.is_open() && !leg.is_idp())
+    /// The parties that we are still to tell ourselves.
+    pub fn due_legs(&self) -> impl Iterator<Item = &Leg> {
+        self.legs.iter().filter(|leg| leg.due_at().is_some())
+    }
+
+    /// Whether we are still telling somebody.
+    pub fn is_telling(&self) -> bool {
+        self.due_legs().next().is_some()
     }
 }

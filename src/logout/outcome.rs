@@ -140,6 +140,7 @@ mod tests {
             position: 0,
             party: Party::App { client: "app".parse().unwrap() },
             state,
+            retried_at: None,
             asked: None,
             principal: None,
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Leg, LegOutcome, LegState, Party, Principal, Rung, WhyLocal, retry};
+use super::{Leg, LegOutcome, LegState, Party, Presence, Principal, Rung, WhyLocal, retry};
 use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::id::{ClientId, IdpId, LegId};
@@ -19,8 +19,8 @@ pub trait Parties {
 /// One leg for every app of the session, the one that asked included (RP-Initiated Logout 1.0 2),
 /// and one for every IdP session, as far as the scope goes.
 ///
-/// App legs begin leased, because whoever writes the logout also tells the apps at once; if it
-/// dies first, the lease runs out and another worker takes over.
+/// Legs of parties that we tell ourselves begin leased, because whoever writes the logout also tells
+/// them at once; if it dies first, the lease runs out and another worker takes over.
 pub fn legs(
     session: &BrowserSession,
     scope: LogoutScope,
@@ -53,6 +53,7 @@ pub fn legs(
         position,
         party,
         state,
+        retried_at: None,
         asked: None,
         principal,
     };
@@ -64,6 +65,8 @@ pub fn legs(
 pub enum IdpLegs {
     /// A browser is there to carry messages to them.
     Ask,
+    /// Nobody is there: those are asked that take messages from us directly.
+    AskDirectly,
     /// The IdP itself has just signed another person in with this browser. A LogoutRequest for the
     /// former one could end the new session there, so none is sent, and the leg says so.
     Skip,
@@ -72,11 +75,18 @@ pub enum IdpLegs {
     BegunBy(Vec<IdpId>),
 }
 
+impl IdpLegs {
+    fn presence(&self) -> Presence {
+        match self {
+            Self::AskDirectly => Presence::Nobody,
+            Self::Ask | Self::Skip | Self::BegunBy(_) => Presence::Browser,
+        }
+    }
+}
+
 fn app_state(client: Option<&Client>, now: Timestamp) -> LegState {
     match client {
-        Some(client) if client.backchannel_logout_uri.is_some() => {
-            LegState::Due { attempts: 0, next_try: now.plus(retry::LEASE), last_error: None }
-        }
+        Some(client) if client.backchannel_logout_uri.is_some() => leased(now),
         Some(_) => closed(LegOutcome::NotPossible, "the app has no back-channel logout URI", now),
         None => closed(LegOutcome::NotPossible, "the app is not registered any more", now),
     }
@@ -88,7 +98,7 @@ fn idp_leg(
     idps: &IdpLegs,
     now: Timestamp,
 ) -> (Party, LegState, Option<Principal>) {
-    let rung = Rung::choose(connection, &session.signed_in);
+    let rung = Rung::choose(connection, &session.signed_in, idps.presence());
     let state = match (&rung, idps) {
         (_, IdpLegs::BegunBy(ids)) if ids.contains(&session.idp) => {
             closed(LegOutcome::Confirmed, "it began this logout", now)
@@ -101,6 +111,7 @@ fn idp_leg(
             let why = "another person has signed in with this browser, so nothing was sent";
             closed(LegOutcome::NotSent, why, now)
         }
+        (Rung::Soap { .. }, _) => leased(now),
         _ => LegState::Planned,
     };
     let principal = session.signed_in.name_id.clone().map(|name_id| Principal {
@@ -108,6 +119,10 @@ fn idp_leg(
         session_indexes: session.signed_in.session_indexes.clone(),
     });
     (Party::Idp { idp: session.idp.clone(), rung }, state, principal)
+}
+
+fn leased(now: Timestamp) -> LegState {
+    LegState::Due { attempts: 0, next_try: now.plus(retry::LEASE), last_error: None }
 }
 
 fn closed(outcome: LegOutcome, detail: &str, at: Timestamp) -> LegState {
@@ -121,6 +136,7 @@ impl WhyLocal {
             Self::NoNameId => "the IdP asserted no NameID, and a LogoutRequest needs one",
             Self::Configured => "this IdP is set to `fallback = local`",
             Self::NoEndpoint => "the IdP's metadata has no URL that a browser could be sent to",
+            Self::NoBrowser => "no browser is there, and this IdP can only be asked through one",
         }
     }
 }

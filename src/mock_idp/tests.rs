@@ -185,7 +185,7 @@ impl World {
         ExpectedAnswer {
             idp: self.metadata.entity_id.clone(),
             request_id: request.id.clone(),
-            destination: SLO_URL.into(),
+            destination: Some(SLO_URL.to_owned()),
         }
     }
 

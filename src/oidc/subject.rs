@@ -30,7 +30,8 @@ impl Subject {
         Self(URL_SAFE_NO_PAD.encode(keyed_hash(key, &parts)))
     }
 
-    /// One that was derived earlier and comes from our store, or from a token of ours.
+    /// One that was derived earlier and comes from our store, from a token of ours, or from an
+    /// administrator who read it there.
     pub fn stored(text: String) -> Self {
         Self(text)
     }

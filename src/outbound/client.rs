@@ -164,21 +164,14 @@ impl Client {
                 request = request.header(name, value);
             }
         }
-        let mut response = request.send().await.map_err(SendError::of)?;
+        let response = request.send().await.map_err(SendError::of)?;
         let status = response.status().as_u16();
         let validators = Validators::of(response.headers());
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(SendError::of)? {
-            if body.len() + chunk.len() > max {
-                return Err(SendError::TooLarge { max });
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Fetched { status, body, validators })
+        Ok(Fetched { status, body: read(response, max).await?, validators })
     }
 
     /// Chooses the connection pool and takes a slot, once the URL has been judged.
-    async fn admit(&self, url: &Url) -> Result<(&reqwest::Client, Slot), SendError> {
+    pub(super) async fn admit(&self, url: &Url) -> Result<(&reqwest::Client, Slot), SendError> {
         let plain = match url.scheme() {
             "https" => false,
             "http" => true,
@@ -198,6 +191,10 @@ impl Client {
             .await
             .map_err(|_| SendError::Busy)?;
         Ok((self.pool(plain).await?, slot))
+    }
+
+    pub(super) fn timeouts(&self) -> Timeouts {
+        self.0.timeouts
     }
 
     async fn pool(&self, plain: bool) -> Result<&reqwest::Client, SendError> {
@@ -251,7 +248,22 @@ impl Inner {
     }
 }
 
-struct Slot {
+/// The body as it was sent, never unpacked, if it has at most `max` bytes.
+pub(super) async fn read(
+    mut response: reqwest::Response,
+    max: usize,
+) -> Result<Vec<u8>, SendError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(SendError::of)? {
+        if body.len() + chunk.len() > max {
+            return Err(SendError::TooLarge { max });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+pub(super) struct Slot {
     _host: OwnedSemaphorePermit,
     _global: OwnedSemaphorePermit,
 }

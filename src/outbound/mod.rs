@@ -4,8 +4,10 @@ pub mod cidr;
 pub mod client;
 mod error;
 pub mod guard;
+mod soap;
 
 pub use cidr::{Cidr, CidrError};
 pub use client::{Answer, Client, Fetched, Roots, Timeouts, Validators};
 pub use error::{ClientError, SendError};
 pub use guard::{GuardConfig, Refusal};
+pub use soap::SoapAnswer;

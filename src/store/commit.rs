@@ -188,6 +188,7 @@ impl SealedStore {
             Change::LiftReloginLock { leg, event } => {
                 out.extend(self.lift_relogin_lock(leg, event, now));
             }
+            Change::SaveEndedSubject(ended) => out.push(self.save_ended_subject(&ended)),
             Change::AddClient { id, settings, secret, source } => {
                 out.push(bump_settings());
                 out.push(one(

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub use open::{DatabaseUrl, DatabaseUrlError, NodeLock};
 pub use read::{
     At, FoundClient, FoundIdp, FoundLogout, FoundSigningKey, LogoutKey, LogoutSummary,
-    RecordedEvent, RedeemableCode, SessionKey, SessionPage, UsableToken,
+    RecordedEvent, RedeemableCode, SessionFilter, SessionKey, SessionPage, UsableToken,
 };
 pub use sealed::SealedStore;
 pub use statement::{Expect, Query, Row, Snapshot, Statement, Value};

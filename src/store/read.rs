@@ -1,5 +1,6 @@
 //! Reads. Each returns whole aggregates and the database's `now` from one snapshot.
 
+mod live_sessions;
 mod logout_requests;
 mod logouts;
 mod metadata_source;
@@ -8,7 +9,7 @@ mod sessions;
 mod settings;
 mod sign_ins;
 
-pub use logout_requests::SessionPage;
+pub use live_sessions::{SessionFilter, SessionPage};
 pub use logouts::{FoundLogout, LogoutKey, LogoutSummary, RecordedEvent};
 pub use sessions::{SessionKey, UsableToken};
 pub use settings::{FoundClient, FoundIdp, FoundSigningKey};

@@ -1,6 +1,7 @@
 //! The store as the rest of the program sees it: changes in, aggregates out, personal data sealed.
 
 use crate::keys::{Kek, keyed_hash};
+use crate::oidc::Subject;
 use crate::rng::Rng;
 use crate::saml::NameId;
 use crate::store::{Store, StoreError};
@@ -46,6 +47,11 @@ impl SealedStore {
     /// The same person by whatever qualifiers: finds what a LogoutRequest may mean.
     pub(super) fn principal_hash(&self, idp: &str, name: &str) -> [u8; 32] {
         keyed_hash(self.kek.index_key(), &[b"principal", idp.as_bytes(), name.as_bytes()])
+    }
+
+    /// A person of this service, among the principals of IdPs: no IdP has the empty id.
+    pub(super) fn subject_hash(&self, subject: &Subject) -> [u8; 32] {
+        self.principal_hash("", subject.as_str())
     }
 
     /// Seals JSON for one column of one row; it opens only there.

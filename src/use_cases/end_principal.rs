@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::{AuditEvent, AuditKind};
-use crate::change::{Change, EndedPrincipal};
+use crate::change::{Change, EndedPrincipal, VerifiedSignIn};
 use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::id::{BrowserSessionId, IdpId};
 use crate::logout::plan::IdpLegs;
 use crate::logout::{Logout, Reason};
-use crate::oidc::LogoutScope;
+use crate::oidc::{LogoutScope, Subject};
 use crate::saml::LogoutRequest;
 use crate::saml::logout_request::MAX_AGE;
 use crate::session::{BrowserSession, SignedIn};
@@ -23,6 +23,22 @@ use crate::use_cases::{Failure, TRIES, UseCases};
 pub(super) struct Asking {
     pub connection: Arc<Connection>,
     pub ids: Vec<IdpId>,
+}
+
+/// Who ended a sign-in before it came to its end.
+pub(super) enum Overtaken {
+    ByIdp(Vec<EndedPrincipal>),
+    /// The person was signed out of everything.
+    ByAdministrator,
+}
+
+impl Overtaken {
+    pub(super) fn as_str(&self) -> &'static str {
+        match self {
+            Self::ByIdp(_) => "the IdP has ended this session already",
+            Self::ByAdministrator => "an administrator has signed this person out",
+        }
+    }
 }
 
 /// What a look at some of a person's sessions came to.
@@ -90,12 +106,21 @@ impl UseCases {
         Ok(logouts)
     }
 
-    /// Ends the sessions of sign-ins that were written at the same moment as these requests.
+    /// Ends the sessions of sign-ins that were written at the same moment.
     pub(super) async fn end_overtaken(
         &self,
-        ended: Vec<EndedPrincipal>,
+        by: Overtaken,
         connection: &Arc<Connection>,
+        subject: &Subject,
     ) -> Result<(), Failure> {
+        let ended = match by {
+            Overtaken::ByIdp(ended) => ended,
+            Overtaken::ByAdministrator => {
+                let ended = self.end_sessions_of_person(subject).await?;
+                ended.iter().for_each(|logout| self.tell_at_once(logout));
+                return Ok(());
+            }
+        };
         let ids = vec![connection.id.clone()];
         let asking = Asking { connection: connection.clone(), ids };
         let skew = self.settings().clock_skew;
@@ -105,23 +130,31 @@ impl UseCases {
         Ok(())
     }
 
-    /// The LogoutRequests that have overtaken this sign-in (SAML Core 3.7.3.1). With a SessionIndex it
-    /// is known by that; without, by the time: who signs in anew after a logout is welcome.
-    pub(super) async fn overtaken_by(
+    /// Whether this sign-in was ended before it came to its end: by LogoutRequests that have overtaken it
+    /// (SAML Core 3.7.3.1), or because the person was signed out of everything after it had `begun`. With
+    /// a SessionIndex a LogoutRequest means it by that; without, by the time: who signs in anew after a
+    /// logout is welcome.
+    pub(super) async fn overtaken(
         &self,
         connection: &Connection,
-        signed_in: &SignedIn,
-    ) -> Result<Vec<EndedPrincipal>, Failure> {
-        let Some(name_id) = &signed_in.name_id else { return Ok(Vec::new()) };
+        sign_in: &VerifiedSignIn,
+        begun: Timestamp,
+    ) -> Result<Option<Overtaken>, Failure> {
+        let signed_in = &sign_in.facts;
         let skew = self.settings().clock_skew;
-        let mut ended = self.store().ended_principals(&connection.id, &name_id.value).await?;
+        let name = signed_in.name_id.as_ref().map(|name_id| name_id.value.as_str());
+        let (mut ended, person_at) =
+            self.store().ended_lately(&connection.id, name, &sign_in.subject).await?;
+        if person_at.is_some_and(|at| begun <= at) {
+            return Ok(Some(Overtaken::ByAdministrator));
+        }
         ended.retain(|ended| {
             let by_index =
                 !ended.session_indexes.is_empty() && !signed_in.session_indexes.is_empty();
             self.names(ended, connection, signed_in, skew)
                 && (by_index || signed_in.authn_instant <= ended.issued_at)
         });
-        Ok(ended)
+        Ok((!ended.is_empty()).then_some(Overtaken::ByIdp(ended)))
     }
 
     /// Writes the request down with the first sessions that it ends, and looks again until a look ends
@@ -195,7 +228,7 @@ impl UseCases {
             changes.push(Change::Record(event.detail(detail)));
             match self.store().commit(read.now, changes).await {
                 Ok(()) => {
-                    begun.iter().for_each(|logout| self.tell_apps(logout));
+                    begun.iter().for_each(|logout| self.tell_at_once(logout));
                     *ended = written;
                     return Ok(Look::Ended { more_after });
                 }

@@ -161,7 +161,7 @@ impl UseCases {
             Err(CommitError::Conflict { .. } | CommitError::Unknown) => return Ok(None),
             Err(other) => return Err(Failure::commit(other)),
         }
-        self.tell_apps(&begun.logout);
+        self.tell_at_once(&begun.logout);
         let reply = self.go_on(begun.logout, Some(&begun.handle), Vec::new(), false, now).await?;
         let reply = self.at_its_page(reply, &begun.handle);
         let reply = reply.with(CookieChange::ClearSession);

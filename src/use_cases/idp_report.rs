@@ -8,7 +8,7 @@ use crate::connection::{
     Connection, Fallback, IdpSettings, UnsignedLogoutResponse, WithoutSessionIndex,
 };
 use crate::id::IdpId;
-use crate::logout::ladder::{Rung, WhyLocal};
+use crate::logout::{Presence, Rung, WhyLocal};
 use crate::saml::metadata::OtherEndpoint;
 use crate::saml::{
     Binding, Endpoint, KeyInfo, KeyUse, MetadataSignature, NameId, Product, SessionIndex,
@@ -103,7 +103,7 @@ impl IdpReport {
             },
             refresh: refresh.map(RefreshReport::of),
             settings: connection.settings.clone(),
-            logout: then(&rung(connection, &asserted(true, true))),
+            logout: then(&rung(connection, &asserted(true, true), Presence::Browser)),
             ladder: ladder(connection),
             warnings: metadata.warnings.iter().map(ToString::to_string).collect(),
             advice: advice.sentences,
@@ -158,10 +158,10 @@ fn key(info: &KeyInfo) -> String {
 
 /// What logout does for each thing that an assertion may hold: asked of the code that does it.
 fn ladder(connection: &Connection) -> Vec<LadderStep> {
-    let step = |when, name_id, session_index| {
-        let rung = rung(connection, &asserted(name_id, session_index));
+    let step = |when, name_id, session_index, presence| {
+        let rung = rung(connection, &asserted(name_id, session_index), presence);
         let scope = match rung {
-            Rung::SingleLogout { .. } if !session_index => {
+            Rung::SingleLogout { .. } | Rung::Soap { .. } if !session_index => {
                 " It names no session: the IdP ends all that the person has with us."
             }
             _ => "",
@@ -169,14 +169,20 @@ fn ladder(connection: &Connection) -> Vec<LadderStep> {
         LadderStep { when, then: format!("{}{scope}", then(&rung)) }
     };
     vec![
-        step("the assertion had a NameID and a SessionIndex", true, true),
-        step("it had a NameID only", true, false),
-        step("it had no NameID", false, false),
+        step("the assertion had a NameID and a SessionIndex", true, true, Presence::Browser),
+        step("it had a NameID only", true, false, Presence::Browser),
+        step("it had no NameID", false, false, Presence::Browser),
+        step(
+            "no browser is there: an administrator ends the session",
+            true,
+            true,
+            Presence::Nobody,
+        ),
     ]
 }
 
-fn rung(connection: &Connection, signed_in: &SignedIn) -> Rung {
-    Rung::choose(Some(connection), signed_in)
+fn rung(connection: &Connection, signed_in: &SignedIn, presence: Presence) -> Rung {
+    Rung::choose(Some(connection), signed_in, presence)
 }
 
 /// The facts that the ladder looks at.
@@ -203,6 +209,9 @@ fn then(rung: &Rung) -> String {
         Rung::SingleLogout { binding, location } => {
             format!("A signed LogoutRequest goes by {binding:?} to {location}.")
         }
+        Rung::Soap { location } => {
+            format!("A signed LogoutRequest goes by SOAP from here to {location}.")
+        }
         Rung::LoginUrl { binding, location } => format!(
             "There is no logout URL that fits: the LogoutRequest goes by {binding:?} to the login \
              URL {location}, and without an answer the outcome is `unconfirmed`."
@@ -217,6 +226,7 @@ fn then(rung: &Rung) -> String {
                 WhyLocal::Configured => "`fallback` is `local`",
                 WhyLocal::NoEndpoint => "there is no URL to send a browser to",
                 WhyLocal::NoConnection => "the connection cannot be used",
+                WhyLocal::NoBrowser => "this IdP can only be asked through a browser",
             };
             format!("Only our side ends, and the end page says so: {why}.")
         }

@@ -103,7 +103,8 @@ impl UseCases {
                 let ended = self.end_principal(&asking, request).await?;
                 let mut logouts = Vec::with_capacity(ended.len());
                 for logout in ended {
-                    logouts.push(self.wait_for_apps(logout, now).await?);
+                    let until = logout.created_at.plus(self.settings().logout_wait);
+                    logouts.push(self.wait_for_told(logout, until, now).await?);
                 }
                 (status_of(&logouts, &connection), asynchronous, logouts)
             }

@@ -126,7 +126,7 @@ impl UseCases {
         let expected = ExpectedAnswer {
             idp: connection.metadata.entity_id.clone(),
             request_id: asked.request_id.clone(),
-            destination: self.settings().slo_url(),
+            destination: Some(self.settings().slo_url()),
         };
         let keys = &connection.metadata.signing_keys;
         let read = |message: Element<'_>, _: Proof| LogoutResponse::parse(message);
@@ -193,16 +193,17 @@ impl UseCases {
     }
 }
 
-/// What the answer means, once it is known what its signature is worth.
-fn judge(
+/// What the answer means, once it is known what its signature is worth. `ours_alone`: only whom we
+/// asked can have seen the request, and only they can answer where this came from.
+pub(super) fn judge(
     response: &LogoutResponse,
     proof: Proof,
     connection: &Connection,
     expected: &ExpectedAnswer,
-    by_relay_state: bool,
+    ours_alone: bool,
 ) -> Result<Answer, String> {
     response.check(expected, &proof).map_err(say)?;
-    let accept_unsigned = by_relay_state
+    let accept_unsigned = ours_alone
         && connection.settings.unsigned_logout_response == UnsignedLogoutResponse::Accept;
     let (outcome, said) = outcome_of(&response.status);
     match proof {

@@ -1,11 +1,11 @@
-//! What happened to logouts, for whoever runs this service.
+//! What happened to logouts, for whoever runs this service, and telling apps again.
 
 use serde::Serialize;
 
 use crate::id::LogoutId;
-use crate::logout::{Leg, LegOutcome, Outcome, Party, explain};
-use crate::store::{LogoutKey, LogoutSummary, RecordedEvent};
-use crate::use_cases::{Failure, UseCases};
+use crate::logout::{Event, Leg, LegOutcome, Logout, Outcome, Party, explain};
+use crate::store::{CommitError, LogoutSummary, RecordedEvent};
+use crate::use_cases::{Failure, TRIES, UseCases};
 
 /// One logout as a story.
 #[derive(Clone, Debug, Serialize)]
@@ -40,12 +40,34 @@ impl UseCases {
         Ok(self.store().logouts(limit).await?)
     }
 
+    /// Has the apps told again that were given up or said no, for another three days. They are not
+    /// told here: that is for [`UseCases::tell_now`] or [`UseCases::tell_soon`].
+    ///
+    /// # Errors
+    /// [`Failure::NotFound`]; [`Failure::Admin`] `nothing_to_retry` if no app is given up.
+    pub async fn retry_logout(&self, id: LogoutId) -> Result<Logout, Failure> {
+        for _ in 0..TRIES {
+            let (logout, now) = self.read_again(id).await?;
+            let decision = logout.on([Event::Retried], now);
+            if decision.changes.is_empty() {
+                return Err(Failure::Admin {
+                    code: "nothing_to_retry",
+                    detail: format!("no app of logout {id} was given up or said no"),
+                });
+            }
+            match self.store().commit(now, decision.changes).await {
+                Ok(()) => return Ok(decision.logout),
+                Err(CommitError::Conflict { .. } | CommitError::Unknown) => {}
+                Err(other) => return Err(Failure::commit(other)),
+            }
+        }
+        Err(Failure::Contended)
+    }
+
     /// # Errors
     /// [`Failure::NotFound`]
     pub async fn logout_story(&self, id: LogoutId) -> Result<LogoutStory, Failure> {
-        let read = self.store().logout(LogoutKey::Id(id)).await?;
-        let found = read.found.ok_or_else(|| Failure::NotFound { what: format!("logout {id}") })?;
-        let logout = found.logout;
+        let (logout, _) = self.read_again(id).await?;
         Ok(LogoutStory {
             id,
             outcome: logout.outcome(),

@@ -16,6 +16,8 @@ pub struct Settings {
     /// Whether an Assertion must be encrypted, for IdPs with no setting of their own.
     pub require_encryption: bool,
     pub session: Lifetime,
+    /// Whether apps hear of a session that expired.
+    pub notify_on_expiry: bool,
     pub code_lifetime: Duration,
     pub access_token_lifetime: Duration,
     pub id_token_lifetime: Duration,

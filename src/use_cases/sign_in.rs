@@ -15,9 +15,12 @@ use crate::secret::{Token, TokenHash};
 use crate::session::BrowserSession;
 use crate::store::{CommitError, SessionKey};
 use crate::use_cases::acs::used;
+use crate::use_cases::end_principal::Overtaken;
 use crate::use_cases::relogin_lock::lift;
 use crate::use_cases::sign_out::SignOut;
-use crate::use_cases::{Browser, CookieChange, Failure, Reply, TRIES, UseCases, transaction_name};
+use crate::use_cases::{
+    Browser, CookieChange, Failure, REQUEST_LIFETIME, Reply, TRIES, UseCases, transaction_name,
+};
 
 /// The request that a sign-in answers.
 pub(super) struct Waiting {
@@ -59,14 +62,15 @@ impl UseCases {
             self.store().commit(now, vec![take]).await.map_err(used)?;
             return Ok(Reply::redirect(request.reply.error(&self.settings().issuer, &error)));
         }
-        if !self.overtaken_by(&connection, &verified.facts).await?.is_empty() {
+        let begun = pending.expires_at.minus(REQUEST_LIFETIME);
+        if let Some(by) = self.overtaken(&connection, &verified, begun).await? {
             let record = AuditEvent::new(AuditKind::SignInRefused)
                 .client(&request.client_id)
                 .idp(&pending.idp)
-                .detail("the IdP has ended this session already");
+                .detail(by.as_str());
             let take = Change::TakeAuthnRequest { id: pending.id.clone() };
             self.store().commit(now, vec![take, Change::Record(record)]).await.map_err(used)?;
-            return Ok(self.ended_meanwhile(&pending));
+            return Ok(self.ended_meanwhile(&pending, &by));
         }
         let cookie = self.rng().token();
         for _ in 0..TRIES {
@@ -92,14 +96,14 @@ impl UseCases {
             match committed {
                 Ok(()) => {
                     if let Some(logout) = &signed_in.replaced {
-                        self.tell_apps(logout);
+                        self.tell_at_once(logout);
                     }
-                    // A LogoutRequest may have been written down at the same time: one of the two
-                    // finds the other.
-                    let overtaken_by = self.overtaken_by(&connection, &verified.facts).await?;
-                    if !overtaken_by.is_empty() {
-                        self.end_overtaken(overtaken_by, &connection).await?;
-                        return Ok(self.ended_meanwhile(&pending));
+                    // A logout of this person may have been written down at the same time: one of the
+                    // two finds the other.
+                    if let Some(by) = self.overtaken(&connection, &verified, begun).await? {
+                        let refusal = self.ended_meanwhile(&pending, &by);
+                        self.end_overtaken(by, &connection, &verified.subject).await?;
+                        return Ok(refusal);
                     }
                     let url = request.reply.success(&self.settings().issuer, &signed_in.code);
                     let name = transaction_name(&pending.id);
@@ -209,11 +213,9 @@ impl UseCases {
         Ok(PlannedSignIn { changes, code, replaced })
     }
 
-    /// The IdP signed the person out while the sign-in was on its way: the app hears that nobody is
-    /// there.
-    fn ended_meanwhile(&self, pending: &PendingAuthnRequest) -> Reply {
-        let error =
-            OAuthError::new(ErrorCode::AccessDenied, "the IdP has ended this session already");
+    /// The person was signed out while the sign-in was on its way: the app hears that nobody is there.
+    fn ended_meanwhile(&self, pending: &PendingAuthnRequest, by: &Overtaken) -> Reply {
+        let error = OAuthError::new(ErrorCode::AccessDenied, by.as_str());
         let url = pending.wanted.request.reply.error(&self.settings().issuer, &error);
         let name = transaction_name(&pending.id);
         Reply::redirect(url).with(CookieChange::ClearTransaction { name })

@@ -12,7 +12,7 @@ use crate::language::Language;
 use crate::logout::plan::{self, IdpLegs};
 use crate::logout::relogin_lock::ReloginLock;
 use crate::logout::{
-    Asked, Event, Logout, LogoutDocument, Next as Step, Party, Reason, Rung, explain,
+    Asked, Event, Logout, LogoutDocument, Next as Step, Party, Principal, Reason, Rung, explain,
 };
 use crate::oidc::LogoutScope;
 use crate::saml::{LogoutReason, LogoutRequest};
@@ -99,17 +99,6 @@ impl UseCases {
             changes.push(Change::AddReloginLock(Box::new(lock)));
         }
         Ok(Begun { changes, logout, handle, locked })
-    }
-
-    /// Tells the apps of a logout that has just been committed. Nobody waits for it here; the legs
-    /// are leased, so they are told again if this node dies.
-    pub(super) fn tell_apps(&self, logout: &Logout) {
-        let due: Vec<LegId> =
-            logout.legs.iter().filter(|leg| leg.due_at().is_some()).map(|leg| leg.id).collect();
-        if !due.is_empty() {
-            let (use_cases, logout) = (self.clone(), logout.clone());
-            tokio::spawn(async move { use_cases.deliver(logout, due).await });
-        }
     }
 
     /// Sends the browser to the next party, or to the end. `events` happened on the way here;
@@ -207,23 +196,14 @@ impl UseCases {
                 (*binding, location)
             }
             Rung::Url { location } => return Ok(Reply::redirect(location.clone())),
-            Rung::Local { .. } => return Err(broken("a local leg is not asked")),
+            Rung::Soap { .. } | Rung::Local { .. } => {
+                return Err(broken("this leg is not asked through the browser"));
+            }
         };
         let asked = leg.asked.as_ref().ok_or_else(|| broken("the leg was not asked"))?;
-        let principal = leg.principal.clone().ok_or_else(|| broken("the leg has no principal"))?;
+        let principal = leg.principal.as_ref().ok_or_else(|| broken("the leg has no principal"))?;
         let write = |destination: &str| {
-            LogoutRequest {
-                id: asked.request_id.clone(),
-                issue_instant: now,
-                not_on_or_after: Some(now.plus(REQUEST_LIFETIME)),
-                destination: Some(destination.to_owned()),
-                issuer: self.settings().saml_entity_id.clone(),
-                name_id: principal.name_id.clone(),
-                session_indexes: principal.session_indexes.clone(),
-                reason: Some(LogoutReason::User),
-                asynchronous: false,
-            }
-            .to_xml()
+            self.logout_request(logout, principal, &asked.request_id, destination, now).to_xml()
         };
         let relay_state = self.relay_state(&asked.request_id);
         let request = IdpRequest { relay_state: relay_state.expose(), sign: true, write: &write };
@@ -245,6 +225,31 @@ impl UseCases {
         })
     }
 
+    /// The request itself, whichever way it goes: the person as asserted (SAML Profiles 4.4.4.1).
+    pub(super) fn logout_request(
+        &self,
+        logout: &Logout,
+        principal: &Principal,
+        id: &str,
+        destination: &str,
+        now: Timestamp,
+    ) -> LogoutRequest {
+        LogoutRequest {
+            id: id.to_owned(),
+            issue_instant: now,
+            not_on_or_after: Some(now.plus(REQUEST_LIFETIME)),
+            destination: Some(destination.to_owned()),
+            issuer: self.settings().saml_entity_id.clone(),
+            name_id: principal.name_id.clone(),
+            session_indexes: principal.session_indexes.clone(),
+            reason: Some(match logout.document.reason {
+                Reason::Admin | Reason::Offboarded => LogoutReason::Admin,
+                _ => LogoutReason::User,
+            }),
+            asynchronous: false,
+        }
+    }
+
     /// Where the same rung takes a form, for a message that is too long for a URL. `None`: there is no
     /// other way.
     async fn form_instead(
@@ -261,14 +266,15 @@ impl UseCases {
         Ok(match rung {
             Rung::SingleLogout { .. } => post_location(&connection.metadata.single_logout),
             Rung::LoginUrl { .. } => post_location(&connection.metadata.single_sign_on),
-            Rung::Url { .. } | Rung::Local { .. } => None,
+            Rung::Soap { .. } | Rung::Url { .. } | Rung::Local { .. } => None,
         })
     }
 
-    /// The end of the browser's way: apps are given their moment, then the person goes to the URL
+    /// The end of the browser's way: who is told beside it is given a moment, then the person goes to the URL
     /// that was checked at the start, or reads what is known.
     async fn finish(&self, logout: Logout, now: Timestamp) -> Result<Reply, Failure> {
-        let logout = self.wait_for_apps(logout, now).await?;
+        let until = logout.created_at.plus(self.settings().logout_wait);
+        let logout = self.wait_for_told(logout, until, now).await?;
         Ok(match &logout.document.target {
             Some(target) => Reply::redirect(target.clone()),
             None => {
@@ -279,16 +285,16 @@ impl UseCases {
         })
     }
 
-    /// Waits for open app legs, at most `logout.wait` from the start of the logout.
-    pub(super) async fn wait_for_apps(
+    /// Waits for the parties that we tell ourselves, at most until this time.
+    pub(super) async fn wait_for_told(
         &self,
         mut logout: Logout,
+        until: Timestamp,
         mut now: Timestamp,
     ) -> Result<Logout, Failure> {
         /// Another node may close a leg, and nothing wakes us then.
         const LOOK_AGAIN: Duration = Duration::from_millis(100);
-        let until = logout.created_at.plus(self.settings().logout_wait);
-        while logout.has_open_app() && now < until {
+        while logout.is_telling() && now < until {
             self.leg_closed_or(logout.id, until.since(now).min(LOOK_AGAIN)).await;
             (logout, now) = self.read_again(logout.id).await?;
         }

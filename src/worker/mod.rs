@@ -1,13 +1,13 @@
-//! What must happen without a browser: apps told again, deadlines, and the broom.
+//! What must happen without a browser: parties told again, deadlines, expiry, and the broom.
 
 use std::time::Duration;
 
 use crate::lifecycle::Shutdown;
-use crate::use_cases::UseCases;
+use crate::use_cases::{Failure, UseCases};
 
 /// How often the store is asked what is due.
 const LOOK: Duration = Duration::from_secs(1);
-/// Every how many looks expired rows are deleted.
+/// Every how many looks expired sessions are ended and expired rows deleted.
 const LOOKS_PER_CLEANUP: u32 = 10;
 
 /// How long deliveries may go on when the shutdown has begun. What is cut off is told again.
@@ -38,6 +38,12 @@ async fn refresh(use_cases: &UseCases, shutdown: &Shutdown) {
     }
 }
 
+/// Apps hear of a session before its row is deleted.
+async fn clear_away(use_cases: &UseCases) -> Result<(), Failure> {
+    use_cases.end_expired_sessions().await?;
+    use_cases.clean_up().await
+}
+
 async fn work(use_cases: &UseCases, shutdown: &Shutdown) {
     let mut looks = 0u32;
     while !shutdown.has_begun() {
@@ -48,9 +54,9 @@ async fn work(use_cases: &UseCases, shutdown: &Shutdown) {
             tracing::error!(code = error.code(), hint = error.hint(), "reading the keys: {error}");
         }
         if looks.is_multiple_of(LOOKS_PER_CLEANUP)
-            && let Err(error) = use_cases.clean_up().await
+            && let Err(error) = clear_away(use_cases).await
         {
-            tracing::error!(code = error.code(), hint = error.hint(), "cleaning up: {error}");
+            tracing::error!(code = error.code(), hint = error.hint(), "clearing away: {error}");
         }
         looks = looks.wrapping_add(1);
         tokio::select! {

@@ -2,12 +2,15 @@
 
 mod clients;
 mod identity_providers;
+mod logouts;
 mod problem;
+mod sessions;
+mod sign_out;
 
 use axum::Router;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 use super::App;
 use super::layer::BodyLimit;
@@ -31,7 +34,17 @@ pub(super) fn routes() -> Router<App> {
         .route(paths::API_CLIENTS, get(clients::list).post(clients::create))
         .route(&format!("{}/{{id}}", paths::API_CLIENTS), get(clients::show))
         .layer(BodyLimit::AdminJson.layer());
-    idps.merge(clients)
+    let sessions = Router::new()
+        .route(paths::API_SESSIONS, get(sessions::list))
+        .route(&format!("{}/{{id}}", paths::API_SESSIONS), delete(sessions::end))
+        .route(paths::API_SIGN_OUT, post(sign_out::person))
+        .layer(BodyLimit::AdminJson.layer());
+    let logouts = Router::new()
+        .route(paths::API_LOGOUTS, get(logouts::list))
+        .route(&format!("{}/{{id}}", paths::API_LOGOUTS), get(logouts::show))
+        .route(&format!("{}/{{id}}/retry", paths::API_LOGOUTS), post(logouts::retry))
+        .layer(BodyLimit::AdminJson.layer());
+    idps.merge(clients).merge(sessions).merge(logouts)
 }
 
 /// Every handler of the API takes this first: without a valid token nothing else is looked at.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::use_cases::Failure;
 
 /// Codes of requests that contradict what is there.
-const CONFLICTS: [&str; 7] = [
+const CONFLICTS: [&str; 8] = [
     "client_exists",
     "domain_taken",
     "entity_id_changed",
@@ -15,6 +15,7 @@ const CONFLICTS: [&str; 7] = [
     "idp_disabled",
     "keys_replaced",
     "no_metadata_url",
+    "nothing_to_retry",
 ];
 
 /// What went wrong, for the administrator's script (RFC 9457), with our stable `code`.

@@ -9,7 +9,7 @@ use openssl::x509::extension::SubjectAlternativeName;
 use openssl::x509::{X509, X509Name};
 
 use super::*;
-use crate::outbound::Refusal;
+use crate::outbound::{Refusal, SoapAnswer};
 
 fn client(allow_loopback: bool, roots: Roots) -> Client {
     with_timeouts(allow_loopback, roots, Timeouts::default())
@@ -68,6 +68,24 @@ impl Receiver {
     }
 }
 
+/// A receiver that writes `head`, and then `more` over and over, with a pause after each.
+fn endless(head: &'static str, more: &'static [u8], pause: Duration) -> Url {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://127.0.0.1:{}/logout", listener.local_addr().unwrap().port());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let mut going = stream.write_all(head.as_bytes());
+            while going.is_ok() {
+                going = stream.write_all(more);
+                std::thread::sleep(pause);
+            }
+        }
+    });
+    url.parse().unwrap()
+}
+
 fn answer(status: &str, body: &str) -> String {
     let length = body.len();
     format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
@@ -98,11 +116,102 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
 }
 
 #[tokio::test]
+async fn a_soap_request_is_sent_as_such_and_a_redirect_is_not_followed() {
+    let (listener, url) = listen();
+    let receiving = std::thread::spawn(move || receive(&listener, "200 OK", "<a/>"));
+    let sent = client(true, Roots::default()).post_soap(&url, "<e/>".to_owned(), 100).await;
+    assert_eq!(sent, Ok(SoapAnswer { status: 200, body: b"<a/>".to_vec() }));
+    let request = receiving.join().unwrap();
+    for line in [
+        "POST /logout HTTP/1.1",
+        "content-type: text/xml; charset=utf-8",
+        "soapaction: \"http://www.oasis-open.org/committees/security\"",
+        "accept-encoding: identity",
+    ] {
+        assert!(request.lines().any(|held| held == line), "{line}: {request}");
+    }
+
+    let inner = Receiver::start(answer("200 OK", ""), Duration::ZERO);
+    for status in [301, 302, 303, 307, 308] {
+        let location = inner.url("127.0.0.1");
+        let head = format!("HTTP/1.1 {status} X\r\nLocation: {location}\r\n");
+        let outer = Receiver::start(head + "Content-Length: 0\r\n\r\n", Duration::ZERO);
+        let client = client(true, Roots::default());
+        let sent = client.post_soap(&outer.url("127.0.0.1"), String::new(), 100).await;
+        assert_eq!(sent, Ok(SoapAnswer { status, body: Vec::new() }));
+    }
+    assert_eq!(inner.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_receiver_that_never_ends_costs_its_time_limit_and_no_memory() {
+    let short = Timeouts { send: Duration::from_millis(500), ..Timeouts::default() };
+    let client = with_timeouts(true, Roots::default(), short);
+    let soap = async |url: &Url| client.post_soap(url, String::new(), 10_000).await;
+    let form = async |url: &Url| client.post_form(url, &[]).await;
+    let pause = Duration::from_millis(20);
+
+    let drip = endless("HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n", b"x", pause);
+    assert_eq!(soap(&drip).await, Err(SendError::Timeout));
+    assert_eq!(form(&drip).await, Ok(Answer { status: 200 }), "its body means nothing");
+    let head = endless("HTTP/1.1 200 OK\r\n", b"X-A: b\r\n", pause);
+    assert_eq!(soap(&head).await, Err(SendError::Timeout));
+    assert_eq!(form(&head).await, Err(SendError::Timeout));
+    let informal = endless("", b"HTTP/1.1 102 Processing\r\n\r\n", pause);
+    assert_eq!(soap(&informal).await, Err(SendError::Timeout));
+    assert_eq!(form(&informal).await, Err(SendError::Timeout));
+
+    let flood = "HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n";
+    let flood = endless(flood, &[b'x'; 4096], Duration::ZERO);
+    assert_eq!(soap(&flood).await, Err(SendError::TooLarge { max: 10_000 }));
+    assert_eq!(form(&flood).await, Ok(Answer { status: 200 }));
+}
+
+#[tokio::test]
+async fn what_is_compressed_is_not_unpacked() {
+    use flate2::{Compression, write::GzEncoder};
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    packed.write_all(&[b' '; 1_000_000]).unwrap();
+    let packed = packed.finish().unwrap();
+    assert!(packed.len() < 2_000);
+    let mut whole = format!(
+        "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+        packed.len()
+    )
+    .into_bytes();
+    whole.extend_from_slice(&packed);
+    let receiver = Receiver::start(whole, Duration::ZERO);
+    let client = client(true, Roots::default());
+    let sent = client.post_soap(&receiver.url("127.0.0.1"), String::new(), 2_000).await;
+    assert_eq!(sent, Ok(SoapAnswer { status: 200, body: packed }));
+}
+
+#[tokio::test]
+async fn a_stored_url_adds_no_header_and_is_no_template() {
+    let (listener, url) = listen();
+    let stored =
+        format!("{url}\r\nX-Injected: yes\r\n\r\n?sub={{sub}}&${{sid}}=%0d%0aX-Also:%20yes");
+    let stored: Url = stored.parse().unwrap();
+    let receiving = std::thread::spawn(move || receive(&listener, "200 OK", ""));
+    let fields = [("logout_token", "a.b.c")];
+    let sent = client(true, Roots::default()).post_form(&stored, &fields).await;
+    assert_eq!(sent, Ok(Answer { status: 200 }));
+    let request = receiving.join().unwrap();
+    let first = request.lines().next().unwrap();
+    let line = "POST /logoutX-Injected:%20yes?sub={sub}&${sid}=%0d%0aX-Also:%20yes HTTP/1.1";
+    assert_eq!(first, line);
+    assert!(request.lines().all(|line| !line.to_lowercase().starts_with("x-")), "{request}");
+    assert!(request.ends_with("\r\n\r\nlogout_token=a.b.c"), "{request}");
+}
+
+#[tokio::test]
 async fn loopback_is_not_even_connected_to_unless_it_is_allowed() {
     let receiver = Receiver::start(answer("200 OK", ""), Duration::ZERO);
     for host in ["127.0.0.1", "localhost", "0x7f.1", "[::ffff:127.0.0.1]"] {
         let url = receiver.url(host);
         let error = client(false, Roots::default()).post_form(&url, &[]).await.unwrap_err();
+        let by_soap = client(false, Roots::default()).post_soap(&url, String::new(), 1).await;
+        assert_eq!(by_soap, Err(error), "{host}");
         assert_eq!(error, SendError::Blocked(Refusal::Loopback), "{host}");
         assert!(!error.is_transient());
     }
@@ -123,7 +232,10 @@ async fn urls_that_must_not_be_asked_are_refused_without_a_connection() {
         ("ftp://example.com/", SendError::NotHttp),
         ("file:///etc/passwd", SendError::NotHttp),
     ] {
-        assert_eq!(client.get(&url.parse().unwrap(), 1).await, Err(error), "{url}");
+        let url = url.parse().unwrap();
+        assert_eq!(client.get(&url, 1).await, Err(error), "{url}");
+        assert_eq!(client.post_form(&url, &[]).await, Err(error), "{url}");
+        assert_eq!(client.post_soap(&url, String::new(), 1).await, Err(error), "{url}");
     }
 }
 
@@ -216,6 +328,7 @@ async fn an_unknown_certificate_gets_no_request_and_a_known_one_does() {
     assert_eq!((error, error.is_transient()), (SendError::Tls, true));
     let known = client(true, Roots(Some(certificate.to_pem().unwrap())));
     assert_eq!(known.post_form(&wrong_name, &[]).await, Err(SendError::Tls));
+    assert_eq!(known.post_soap(&wrong_name, String::new(), 1).await, Err(SendError::Tls));
     assert_eq!(requests.load(Ordering::SeqCst), 0);
     assert_eq!(known.post_form(&url, &[]).await, Ok(Answer { status: 204 }));
     assert_eq!(requests.load(Ordering::SeqCst), 1);
@@ -226,6 +339,24 @@ fn roots_without_a_certificate_are_an_error() {
     let roots = Roots(Some(b"not a certificate".to_vec()));
     let made = Client::new(GuardConfig::default(), &roots, Timeouts::default());
     assert_eq!(made.err(), Some(ClientError::BadRoots));
+}
+
+fn listen() -> (TcpListener, Url) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://127.0.0.1:{}/logout", listener.local_addr().unwrap().port());
+    (listener, url.parse().unwrap())
+}
+
+/// Answers one request, and returns it as it came.
+fn receive(listener: &TcpListener, status: &str, body: &str) -> String {
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    let (mut request, mut part) = (Vec::new(), [0; 4096]);
+    while let Ok(read @ 1..) = stream.read(&mut part) {
+        request.extend_from_slice(&part[..read]);
+    }
+    stream.write_all(answer(status, body).as_bytes()).unwrap();
+    String::from_utf8(request).unwrap()
 }
 
 fn self_signed(name: &str) -> (PKey<Private>, X509) {

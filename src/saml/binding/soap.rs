@@ -55,6 +55,14 @@ pub fn open<'d>(document: &'d Document<'_>) -> Result<Element<'d>, SoapError> {
     }
 }
 
+/// The `SOAPAction` of a SAML request (SAML Bindings 3.2.3.1), with its quotation marks.
+pub const ACTION: &str = "\"http://www.oasis-open.org/committees/security\"";
+
+/// Whether the receiver could not process the message at all (SAML Bindings 3.2.2.2).
+pub fn is_fault(message: Element<'_>) -> bool {
+    message.is(ns::SOAP, "Fault")
+}
+
 /// Puts a message, signed already and without an XML declaration, into an envelope.
 pub fn envelope(message: &str) -> String {
     format!(

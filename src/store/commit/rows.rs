@@ -1,7 +1,10 @@
 //! The rows of larger values, and what every statement is made with.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use crate::audit::AuditEvent;
-use crate::change::{EndedPrincipal, PendingAuthnRequest, StoredSigningKey};
+use crate::change::{EndedPrincipal, EndedSubject, PendingAuthnRequest, StoredSigningKey};
 use crate::clock::Timestamp;
 use crate::id::{BrowserSessionId, EventId};
 use crate::logout::{Leg, Logout};
@@ -36,6 +39,20 @@ impl SealedStore {
 
     pub(super) fn seal_ended_principal(&self, ended: &EndedPrincipal) -> Vec<u8> {
         self.seal(&place::ended_principal(ended.idp.as_str(), &ended.request_id), ended)
+    }
+
+    /// One row per person, under the empty IdP.
+    pub(super) fn save_ended_subject(&self, ended: &EndedSubject) -> Statement {
+        let hash = self.subject_hash(&ended.subject);
+        let request_id = URL_SAFE_NO_PAD.encode(hash);
+        let sealed = self.seal(&place::ended_principal("", &request_id), &ended.ended_at);
+        one(
+            "SaveEndedSubject",
+            "INSERT INTO ended_principal (idp_id, request_id, principal_hash, sealed, expires_at) \
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (idp_id, request_id) DO UPDATE SET \
+             sealed = excluded.sealed, expires_at = excluded.expires_at",
+            vec!["".into(), request_id.into(), hash.into(), sealed.into(), ended.expires_at.into()],
+        )
     }
 
     pub(super) fn begin_logout(&self, logout: &Logout, handle: Value, out: &mut Vec<Statement>) {

@@ -9,10 +9,11 @@ use refinery::{Migration, Runner};
 use super::Kind;
 use crate::store::StoreError;
 
-const ALL: [(&str, &str); 3] = [
+const ALL: [(&str, &str); 4] = [
     ("V1__initial", include_str!("V1__initial.sql")),
     ("V2__metadata_source", include_str!("V2__metadata_source.sql")),
     ("V3__relogin_lock", include_str!("V3__relogin_lock.sql")),
+    ("V5__sessions_of_person", include_str!("V5__sessions_of_person.sql")),
 ];
 
 pub(super) fn runner(kind: Kind) -> Result<Runner, StoreError> {

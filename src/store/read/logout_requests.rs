@@ -1,21 +1,13 @@
-use super::{At, SessionKey, query, table};
+use super::{At, SessionPage, query, table};
 use crate::change::EndedPrincipal;
 use crate::clock::Timestamp;
 use crate::id::{BrowserSessionId, IdpId};
-use crate::session::BrowserSession;
+use crate::oidc::Subject;
 use crate::store::sealed::{SealedStore, place};
 use crate::store::{Row, StoreError};
 
 /// How many sessions of a person are read at once.
 const PAGE: i64 = 64;
-
-/// Some of the sessions of a person.
-#[derive(Clone, Debug)]
-pub struct SessionPage {
-    pub sessions: Vec<BrowserSession>,
-    /// There may be more after this one.
-    pub more_after: Option<BrowserSessionId>,
-}
 
 impl SealedStore {
     /// Live browser sessions that hold a sign-in of this name by this IdP, whatever its qualifiers, in
@@ -35,32 +27,28 @@ impl SealedStore {
         let after = after.map(|id| id.to_string()).unwrap_or_default();
         let params = vec![hash.into(), now.into(), after.into(), PAGE.into()];
         let snapshot = self.engine.select(vec![query(sql, params)]).await?;
-        let rows = table(&snapshot, 0);
-        let ids: Vec<BrowserSessionId> =
-            rows.iter().map(|row| row.parse("id")).collect::<Result<_, _>>()?;
-        let is_full = i64::try_from(ids.len()).is_ok_and(|found| found >= PAGE);
-        let more_after = ids.last().copied().filter(|_| is_full);
-        let queries: Vec<_> = ids.iter().flat_map(|id| SessionKey::Id(*id).queries()).collect();
-        let per_session = queries.len().checked_div(ids.len()).unwrap_or(0);
-        let snapshot = self.engine.select(queries).await?;
-        let session = |place: usize| self.session_in(&snapshot, place * per_session);
-        let found: Vec<_> = (0..ids.len()).map(session).collect::<Result<_, _>>()?;
-        let is_live = |session: &BrowserSession| session.is_live(snapshot.now);
-        let sessions = found.into_iter().flatten().filter(is_live).collect();
-        Ok(At { now: snapshot.now, found: SessionPage { sessions, more_after } })
+        self.session_page(&snapshot, PAGE).await
     }
 
-    /// The LogoutRequests of this IdP for this name that were carried out not long ago.
-    pub async fn ended_principals(
+    /// What was carried out not long ago and may have overtaken a sign-in: LogoutRequests of this IdP
+    /// for this name, and when this person was last signed out of everything.
+    pub async fn ended_lately(
         &self,
         idp: &IdpId,
-        name: &str,
-    ) -> Result<Vec<EndedPrincipal>, StoreError> {
+        name: Option<&str>,
+        subject: &Subject,
+    ) -> Result<(Vec<EndedPrincipal>, Option<Timestamp>), StoreError> {
         let sql = "SELECT idp_id, request_id, sealed FROM ended_principal \
                    WHERE principal_hash = $1";
-        let hash = self.principal_hash(idp.as_str(), name);
-        let snapshot = self.engine.select(vec![query(sql, vec![hash.into()])]).await?;
-        table(&snapshot, 0).iter().map(|row| self.ended_principal(row)).collect()
+        let hashes = [
+            name.map(|name| self.principal_hash(idp.as_str(), name)),
+            Some(self.subject_hash(subject)),
+        ];
+        let queries = hashes.map(|hash| query(sql, vec![hash.into()]));
+        let snapshot = self.engine.select(queries.into()).await?;
+        let principals = table(&snapshot, 0).iter().map(|row| self.ended_principal(row));
+        let subject = table(&snapshot, 1).first().map(|row| self.ended_subject(row)).transpose()?;
+        Ok((principals.collect::<Result<_, _>>()?, subject))
     }
 
     /// The LogoutRequest of this ID, if it was carried out.
@@ -74,6 +62,11 @@ impl SealedStore {
         let params = vec![idp.as_str().into(), request_id.into()];
         let snapshot = self.engine.select(vec![query(sql, params)]).await?;
         table(&snapshot, 0).first().map(|row| self.ended_principal(row)).transpose()
+    }
+
+    fn ended_subject(&self, row: &Row) -> Result<Timestamp, StoreError> {
+        let place = place::ended_principal(row.text("idp_id")?, row.text("request_id")?);
+        self.unseal(&place, row.bytes("sealed")?)
     }
 
     fn ended_principal(&self, row: &Row) -> Result<EndedPrincipal, StoreError> {

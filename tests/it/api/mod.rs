@@ -4,6 +4,7 @@ mod access;
 mod at_rest;
 mod clients;
 mod identity_providers;
+mod sessions;
 
 use serde_json::Value;
 

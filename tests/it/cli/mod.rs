@@ -8,6 +8,7 @@ mod logouts;
 mod memory;
 mod metadata_dir;
 mod serve;
+mod session;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;

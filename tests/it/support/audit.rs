@@ -13,6 +13,18 @@ pub struct Recorded {
 }
 
 impl World {
+    /// Changes what the service has stored, as somebody with the database's password might.
+    pub async fn execute(&self, sql: &str) {
+        match &self.database {
+            Some(database) => database.execute(sql).await,
+            None => {
+                let database = Connection::open(self.folder().join("sloop.db")).unwrap();
+                database.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
+                database.execute_batch(sql).unwrap();
+            }
+        }
+    }
+
     /// Everything, in the order in which it happened.
     pub async fn audit(&self) -> Vec<Recorded> {
         let sql = "SELECT kind, COALESCE(idp_id, ''), detail FROM audit ORDER BY at, id";

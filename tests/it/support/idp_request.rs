@@ -151,7 +151,7 @@ impl Answered {
 }
 
 /// The signing keys of our metadata.
-async fn our_keys(world: &World) -> TrustedKeys {
+pub(super) async fn our_keys(world: &World) -> TrustedKeys {
     let metadata = world.get(paths::SAML_METADATA).await.body;
     let document = parse(metadata.as_bytes(), &Limits::METADATA).unwrap();
     let of_roles = document.elements().filter(|element| {

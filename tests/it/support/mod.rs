@@ -27,6 +27,7 @@ pub mod raw_query;
 pub mod rp;
 pub mod schema;
 pub mod sink;
+pub mod soap_idp;
 pub mod template;
 pub mod tls_front;
 pub mod wire;

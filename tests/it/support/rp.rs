@@ -2,7 +2,7 @@
 //! back channel. It checks every token itself, with OpenSSL directly and none of the service's code,
 //! so that signer and verifier cannot only agree with each other.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -53,8 +53,15 @@ pub enum Answer {
 struct Shared {
     answer: Mutex<Answer>,
     received: Mutex<Vec<String>>,
-    /// The `sid` of each session that this app believes to be live.
-    signed_in: Mutex<BTreeSet<String>>,
+    /// Each session that this app believes to be live, by its `sid`.
+    signed_in: Mutex<BTreeMap<String, Session>>,
+}
+
+#[derive(Debug)]
+struct Session {
+    sub: String,
+    /// How many logout tokens had come before it began: those are about others.
+    begun_after: usize,
 }
 
 /// One sign-in on its way: what the app keeps between the request and the callback.
@@ -215,7 +222,9 @@ impl RelyingParty {
         let id_token = answer["id_token"].as_str().ok_or_else(|| unbelievable("no id_token"))?;
         let claims = self.believe_id_token(id_token, attempt).await?;
         if let Some(sid) = claims.get("sid").and_then(Value::as_str) {
-            lock(&self.shared.signed_in).insert(sid.to_owned());
+            let sub = claims["sub"].as_str().unwrap_or_default().to_owned();
+            let begun_after = lock(&self.shared.received).len();
+            lock(&self.shared.signed_in).insert(sid.to_owned(), Session { sub, begun_after });
         }
         Ok(Tokens {
             access_token: text(&answer, "access_token").to_owned(),
@@ -251,14 +260,18 @@ impl RelyingParty {
     }
 
     /// The claims of every logout token received, each verified by Back-Channel Logout 1.0, 2.6; the
-    /// sessions that they name end here.
+    /// sessions that they name end here: without a `sid` all of that person.
     pub async fn logouts(&self) -> Result<Vec<Claims>, String> {
         let mut believed = Vec::new();
-        for token in self.received_logout_tokens() {
+        for (position, token) in self.received_logout_tokens().into_iter().enumerate() {
             let claims = self.believe_logout_token(&token).await?;
-            if let Some(sid) = claims.get("sid").and_then(Value::as_str) {
-                lock(&self.shared.signed_in).remove(sid);
-            }
+            lock(&self.shared.signed_in).retain(|sid, session| {
+                let named = match claims.get("sid") {
+                    Some(named) => named == sid,
+                    None => claims["sub"] == session.sub,
+                };
+                !named || position < session.begun_after
+            });
             believed.push(claims);
         }
         Ok(believed)
@@ -267,7 +280,7 @@ impl RelyingParty {
     /// Whether this app believes that the session is live: signed in, and not told otherwise.
     pub async fn is_signed_in(&self, sid: &str) -> bool {
         self.logouts().await.expect("logout tokens that hold");
-        lock(&self.shared.signed_in).contains(sid)
+        lock(&self.shared.signed_in).contains_key(sid)
     }
 
     pub async fn discovery(&self) -> Value {

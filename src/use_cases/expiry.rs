@@ -1,0 +1,79 @@
+//! Apps hear of sessions whose time is over (`session.notify_on_expiry`). The IdP never does: nobody
+//! wanted its session to end (SDP-SP35).
+
+use crate::clock::Timestamp;
+use crate::logout::plan::IdpLegs;
+use crate::logout::{Logout, Reason};
+use crate::oidc::LogoutScope;
+use crate::session::BrowserSession;
+use crate::store::CommitError;
+use crate::use_cases::sign_out::SignOut;
+use crate::use_cases::{Failure, UseCases};
+
+/// How many sessions are read at once.
+const BATCH: i64 = 64;
+
+impl UseCases {
+    /// Ends what has expired and not been ended, if apps are to hear of it. Any node may do it at any
+    /// time; the version of a session decides who does. Returns how many were ended here.
+    pub async fn end_expired_sessions(&self) -> Result<usize, Failure> {
+        let mut ended = 0;
+        if !self.settings().notify_on_expiry {
+            return Ok(ended);
+        }
+        loop {
+            let lapsed = self.store().lapsed_sessions(BATCH).await?;
+            let before = ended;
+            for session in &lapsed.found {
+                match self.expire(session, lapsed.now).await {
+                    Ok(Some(logout)) => {
+                        self.tell_if_there_is_a_place(logout);
+                        ended += 1;
+                    }
+                    // Used at this moment, or another node was faster.
+                    Ok(None) => {}
+                    // One that is damaged must not keep the others from being ended.
+                    Err(error) => {
+                        tracing::error!(session.id = %session.id, code = error.code(), "{error}");
+                    }
+                }
+            }
+            if ended == before {
+                return Ok(ended);
+            }
+        }
+    }
+
+    async fn expire(
+        &self,
+        session: &BrowserSession,
+        now: Timestamp,
+    ) -> Result<Option<Logout>, Failure> {
+        let wanted = SignOut {
+            reason: Reason::Expired,
+            scope: LogoutScope::AllApps,
+            idps: IdpLegs::AskDirectly,
+            initiator: None,
+            target: None,
+            language: None,
+            lock: None,
+        };
+        let begun = self.plan_sign_out(session, wanted, self.rng().handle(), now).await?;
+        match self.store().commit(now, begun.changes).await {
+            Ok(()) => Ok(Some(begun.logout)),
+            Err(CommitError::Conflict { .. } | CommitError::Unknown) => Ok(None),
+            Err(other) => Err(Failure::commit(other)),
+        }
+    }
+
+    /// Many sessions may expire at once. Whoever finds no place is told when the lease is over.
+    fn tell_if_there_is_a_place(&self, logout: Logout) {
+        if let Ok(place) = self.0.deliveries.clone().try_acquire_owned() {
+            let use_cases = self.clone();
+            tokio::spawn(async move {
+                use_cases.tell_now(&[logout], |_, _| ()).await;
+                drop(place);
+            });
+        }
+    }
+}

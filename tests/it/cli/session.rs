@@ -1,0 +1,97 @@
+//! `sloop session list|end` and `sloop logout retry`, beside a running service.
+
+use serde_json::json;
+use sloop::mock_idp::Options;
+
+use super::{Place, SECRET, app, declared, eventually, idp, open};
+use crate::support::rp::Answer;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_signed_in_is_listed_and_ended_and_the_parties_are_told_at_once() {
+    let (idp, app) = tokio::join!(idp(Options::default()), app("wiki"));
+    let place = Place::new(&declared(&app));
+    place.write("secret", SECRET);
+    place.write("metadata/corp.xml", &idp.metadata());
+    let serving = place.serve().await;
+    let app = app.at(serving.provider());
+    idp.trust(&serving.get("/saml/metadata", &[]).await.body).unwrap();
+    assert_eq!(place.json(&["session", "list", "--json"]), json!([]));
+    let mut browsers = Vec::new();
+    let mut subs = Vec::new();
+    for user in ["ada", "ada", "bob", "eve"] {
+        let mut browser = serving.browser();
+        let (attempt, page) = open(&mut browser, &app, user).await;
+        let tokens = app.finish(&attempt, &page.url).await.unwrap();
+        subs.push(tokens.claims["sub"].as_str().unwrap().to_owned());
+        browsers.push((browser, tokens));
+    }
+    let list = |more: &[&str]| place.json(&[&["session", "list", "--json"], more].concat());
+    let count = |more: &[&str]| list(more).as_array().unwrap().len();
+    assert_eq!((count(&[]), count(&["--sub", &subs[0]])), (4, 2));
+    assert_eq!((count(&["--idp", "corp"]), count(&["--idp", "other"])), (4, 0));
+    assert_eq!((count(&["--client", "wiki"]), count(&["--client", "other"])), (4, 0));
+    let bob = list(&["--sub", &subs[2]]);
+    let (id, table) = (bob[0]["id"].as_str().unwrap(), place.done(&["session", "list"]));
+    for known in [id, &subs[0], "corp", "wiki"] {
+        assert!(table.contains(known), "{known}: {table}");
+    }
+    for session in idp.sessions() {
+        assert!(!table.contains(&session.name_id.value), "{table}");
+    }
+
+    // One session. The command tells the app itself.
+    let said = place.done(&["session", "end", id]);
+    assert!(said.contains("app wiki: confirmed (told at try 1)"), "{said}");
+    assert!(said.contains("IdP corp: not_possible (no browser is there"), "{said}");
+    assert!(!said.contains("could not be told"), "{said}");
+    let bobs_sid = browsers[2].1.claims["sid"].as_str().unwrap();
+    assert!(!app.is_signed_in(bobs_sid).await);
+    assert_eq!(count(&[]), 3);
+    // A whole person, whose app is down: what is still to do is said, and the exit code tells it.
+    app.answer_back_channel_with(Answer::Status(503));
+    let down = place.run(&["session", "end", "--sub", &subs[0]]);
+    assert_eq!(down.code, Some(1), "{}{}", down.out, down.err);
+    assert!(down.out.contains("told 1 times without success (it answered 503)"), "{}", down.out);
+    assert!(down.out.contains("the running service goes on with it"), "{}", down.out);
+    assert_eq!(count(&["--sub", &subs[0]]), 0);
+    for (_, tokens) in &browsers[..2] {
+        assert_eq!(app.userinfo(&tokens.access_token).await.status, 401);
+    }
+    assert_eq!(app.userinfo(&browsers[3].1.access_token).await.status, 200, "eve is not meant");
+    app.answer_back_channel_with(Answer::Status(200));
+    let told = eventually(async || {
+        let sids = browsers[..2].iter().map(|(_, tokens)| tokens.claims["sid"].as_str().unwrap());
+        let mut left = false;
+        for sid in sids {
+            left |= app.is_signed_in(sid).await;
+        }
+        (!left).then_some(())
+    });
+    told.await.expect("the service goes on with it");
+
+    // Refused: the retry is for whoever mended the app.
+    app.answer_back_channel_with(Answer::Status(400));
+    let said = place.done(&["session", "end", "--idp", "corp"]);
+    assert!(said.contains("app wiki: refused (it answered 400)"), "{said}");
+    assert_eq!(count(&[]), 0);
+    let newest = place.json(&["logout", "list", "--json", "--limit", "1"]);
+    let newest = newest[0]["id"].as_str().unwrap().to_owned();
+    app.answer_back_channel_with(Answer::Status(200));
+    let said = place.done(&["logout", "retry", &newest]);
+    assert!(said.contains("app wiki: confirmed (told at try 1)"), "{said}");
+    let nothing = place.fails(1, &["logout", "retry", &newest]);
+    assert!(nothing.contains("no app of logout") && nothing.contains(&newest), "{nothing}");
+
+    // Nobody is left, which is no failure; an id that is not live is one.
+    assert!(place.done(&["session", "end", "--sub", &subs[0]]).contains("no live session"));
+    assert!(place.done(&["session", "end", "--idp", "corp"]).contains("no live session"));
+    assert!(place.fails(1, &["session", "end", id]).contains(id));
+    for wrong in [
+        &["session", "end"][..],
+        &["session", "end", "--sub", "a", "--idp", "corp"],
+        &["session", "end", "everybody"],
+        &["logout", "retry"],
+    ] {
+        assert_eq!(place.run(wrong).code, Some(2), "{wrong:?}");
+    }
+}

@@ -39,6 +39,9 @@ pub(super) struct Add {
     allowed_logout_urls: Vec<String>,
     #[arg(long, value_name = "U")]
     backchannel_logout_uri: Option<String>,
+    /// A page that ends the app's session in a frame; used where there is no back channel
+    #[arg(long, value_name = "U")]
+    frontchannel_logout_uri: Option<String>,
     /// An IdP that this client may use; without any, it may use all
     #[arg(long = "idp", value_name = "ID")]
     idps: Vec<String>,
@@ -88,7 +91,7 @@ pub(super) async fn run(command: Command, use_cases: UseCases) -> anyhow::Result
                 output::json(&settings)?;
             } else {
                 let row = |client: &ClientSettings| {
-                    let told = client.backchannel_logout_uri.as_deref().unwrap_or("-");
+                    let told = told_by(client).unwrap_or("-");
                     vec![client.id.clone(), kind(client).to_owned(), told.to_owned()]
                 };
                 let rows: Vec<_> = settings.iter().map(row).collect();
@@ -115,7 +118,7 @@ fn print(client: &ClientSettings) {
     many("redirect URI", &client.redirect_uris);
     many("post-logout redirect URI", &client.post_logout_redirect_uris);
     many("allowed logout URL", &client.allowed_logout_urls);
-    line("told at logout by", client.backchannel_logout_uri.as_deref().unwrap_or("nobody"));
+    line("told at logout by", told_by(client).unwrap_or("nobody"));
     match client.idps.as_slice() {
         [] => line("IdP", "any"),
         idps => many("IdP", idps),
@@ -124,6 +127,11 @@ fn print(client: &ClientSettings) {
     line("confirmation", &word(&client.confirm));
     line("shortest state", &client.min_state_length.to_string());
     line("ID tokens", &word(&client.id_token_alg));
+}
+
+/// The back channel alone where both are registered, since that one can be confirmed.
+fn told_by(client: &ClientSettings) -> Option<&str> {
+    client.backchannel_logout_uri.as_deref().or(client.frontchannel_logout_uri.as_deref())
 }
 
 fn kind(client: &ClientSettings) -> &'static str {
@@ -138,6 +146,7 @@ impl Add {
             post_logout_redirect_uris: self.post_logout_redirect_uris,
             allowed_logout_urls: self.allowed_logout_urls,
             backchannel_logout_uri: self.backchannel_logout_uri,
+            frontchannel_logout_uri: self.frontchannel_logout_uri,
             idps: self.idps,
             scope: self.scope,
             confirm: self.confirm,

@@ -8,6 +8,7 @@ use crate::keys::KeyAlgorithm;
 
 use super::allowed_logout_url::{AllowedLogoutUrl, AllowedLogoutUrlError, HttpWildcards, ReturnTo};
 use super::authorize::MAX_STATE_BYTES;
+use super::frontchannel::{FrontchannelLogoutUri, FrontchannelLogoutUriError};
 use super::issuer::is_loopback;
 use super::redirect_uri::{
     MAX_URI_BYTES, PostLogoutUri, RedirectUri, RedirectUriError, RegisteredRedirectUri, is_plain,
@@ -31,6 +32,9 @@ pub struct ClientSettings {
     pub allowed_logout_urls: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backchannel_logout_uri: Option<String>,
+    /// A page that ends the app's session in a frame; on the host of one of `redirect_uris`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frontchannel_logout_uri: Option<String>,
     /// The identity providers this client may use; empty means all.
     #[serde(default)]
     pub idps: Vec<String>,
@@ -81,6 +85,7 @@ pub struct Client {
     pub post_logout_redirect_uris: Vec<RegisteredRedirectUri>,
     pub allowed_logout_urls: Vec<AllowedLogoutUrl>,
     pub backchannel_logout_uri: Option<Url>,
+    pub frontchannel_logout_uri: Option<FrontchannelLogoutUri>,
     /// Empty: all identity providers.
     pub idps: Vec<IdpId>,
     pub scope: LogoutScope,
@@ -128,9 +133,15 @@ impl Client {
         let idps = settings.idps.iter().map(|idp| {
             idp.parse().map_err(|_| ClientError::Id { key: "idps", value: idp.clone() })
         });
+        let redirect_uris = uris("redirect_uris", &settings.redirect_uris)?;
+        let frontchannel_logout_uri = settings.frontchannel_logout_uri.map(|value| {
+            FrontchannelLogoutUri::parse(&value, &redirect_uris)
+                .map_err(|error| ClientError::FrontchannelUri { value, error })
+        });
         Ok(Self {
             id,
-            redirect_uris: uris("redirect_uris", &settings.redirect_uris)?,
+            frontchannel_logout_uri: frontchannel_logout_uri.transpose()?,
+            redirect_uris,
             post_logout_redirect_uris: uris(
                 "post_logout_redirect_uris",
                 &settings.post_logout_redirect_uris,
@@ -161,6 +172,10 @@ impl Client {
             post_logout_redirect_uris: texts(&self.post_logout_redirect_uris),
             allowed_logout_urls: self.allowed_logout_urls.iter().map(|u| u.to_string()).collect(),
             backchannel_logout_uri: self.backchannel_logout_uri.as_ref().map(|u| u.to_string()),
+            frontchannel_logout_uri: self
+                .frontchannel_logout_uri
+                .as_ref()
+                .map(|uri| uri.as_str().to_owned()),
             idps: self.idps.iter().map(|idp| idp.to_string()).collect(),
             scope: self.scope,
             confirm: self.confirm,
@@ -223,6 +238,8 @@ pub enum ClientError {
          fragment (http is allowed for confidential clients and on loopback)"
     )]
     BackchannelUri { value: String },
+    #[error("frontchannel_logout_uri: {value:?} {error}")]
+    FrontchannelUri { value: String, error: FrontchannelLogoutUriError },
     #[error(
         "min_state_length: {value} is more than a state may have; use at most {MAX_STATE_BYTES}"
     )]
@@ -240,6 +257,7 @@ impl ClientError {
             Self::RedirectUri { error, .. } => error.code(),
             Self::AllowedLogoutUrl { error, .. } => error.code(),
             Self::BackchannelUri { .. } => "backchannel_logout_uri_invalid",
+            Self::FrontchannelUri { error, .. } => error.code(),
             Self::MinStateLength { .. } => "min_state_length_too_long",
             Self::TooMany { .. } => "too_many_entries",
         }

@@ -292,6 +292,9 @@ pub struct LogoutQuestion {
     /// The language that the app asked for, of its pages and of the logout's.
     #[serde(default)]
     pub language: Option<Language>,
+    /// Of the logout that comes of it; its page is that of the question.
+    #[serde(default)]
+    pub page_seed: String,
 }
 
 /// A LogoutRequest of an IdP that was carried out. It also ends what arrives later: a sign-in that it

@@ -1,6 +1,7 @@
 //! HTTP in: requests become values, what use cases return becomes responses. No rule lives here.
 
 mod api;
+mod content_policy;
 mod error;
 pub mod extract;
 pub mod layer;

@@ -4,8 +4,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::App;
+use super::content_policy::ContentPolicy;
 use super::extract::{Cookies, SameSite};
-use super::layer::{PAGE_CSP, RequestId};
+use super::layer::RequestId;
 use super::page;
 use crate::language::Language;
 use crate::logout::relogin_lock;
@@ -13,7 +14,8 @@ use crate::paths;
 use crate::saml::PostForm;
 use crate::secret::Token;
 use crate::use_cases::{
-    Browser, Choice, CookieChange, Next, Page, REQUEST_LIFETIME, Reply, UseCases,
+    Browser, Choice, CookieChange, FRAMES_WAIT, Frame, Next, Page, REQUEST_LIFETIME, Reply,
+    UseCases,
 };
 
 const SESSION: &str = "sid";
@@ -64,28 +66,52 @@ impl Writer<'_> {
     pub(super) fn respond(&self, reply: Reply) -> Response {
         let issuer = self.app.issuer();
         let layout = page::Layout::new(issuer, reply.language.unwrap_or(self.language));
+        let mut policy = ContentPolicy { framed_by: reply.framed_by, ..ContentPolicy::default() };
         let mut response = match reply.next {
             Next::Redirect(url) => match self.from {
                 CameFrom::Elsewhere => redirect(&url),
                 CameFrom::OurForm => layout.html(&page::Onward { layout: &layout, url: &url }),
             },
-            Next::Post(form) => self.post_form(&layout, &form),
+            Next::Post(form) => self.post_form(&layout, &form, &mut policy),
+            Next::Frames { handle, frames } => self.frames(&layout, &handle, frames, &mut policy),
             Next::Page(page) => show(self.app, &layout, *page),
         };
+        if let Some(policy) = policy.header() {
+            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
         set_cookies(self.app, reply.cookies, response.headers_mut());
         response
     }
 
-    fn post_form(&self, layout: &page::Layout, form: &PostForm) -> Response {
-        // The nonce is random and used once; so is the request's reference.
-        let nonce = self.reference.as_str();
+    fn post_form(
+        &self,
+        layout: &page::Layout,
+        form: &PostForm,
+        policy: &mut ContentPolicy,
+    ) -> Response {
+        policy.form_action = Some(form_action(self.app.issuer().is_secure()));
+        let nonce = policy.allow_script(self.reference);
         let (action, fields) = (&form.action, &form.fields);
-        let mut response = layout.html(&page::PostFormPage { layout, action, fields, nonce });
-        let policy = post_form_policy(nonce, self.app.issuer().is_secure());
-        if let Ok(policy) = HeaderValue::from_str(&policy) {
-            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-        }
-        response
+        layout.html(&page::PostFormPage { layout, action, fields, nonce })
+    }
+
+    fn frames(
+        &self,
+        layout: &page::Layout,
+        handle: &Token,
+        frames: Vec<Frame>,
+        policy: &mut ContentPolicy,
+    ) -> Response {
+        policy.frames = frames.iter().map(|frame| frame.location.clone()).collect();
+        let link = |frame: Frame| page::Link { name: frame.app.to_string(), url: frame.location };
+        let page_url = self.app.use_cases.settings().logout_page_url(handle.expose());
+        layout.html(&page::LogoutFrames {
+            layout,
+            frames: frames.into_iter().map(link).collect(),
+            onward: &format!("{page_url}?frames=done"),
+            seconds: FRAMES_WAIT.as_secs(),
+            nonce: policy.allow_script(self.reference),
+        })
     }
 }
 
@@ -101,15 +127,12 @@ pub(super) fn redirect(url: &str) -> Response {
 }
 
 /// The page may submit itself, to wherever the IdP redirects from there.
-fn post_form_policy(nonce: &str, https: bool) -> String {
-    let action = match https {
-        true => "form-action https:",
+fn form_action(https: bool) -> &'static str {
+    match https {
+        true => "https:",
         // A loopback installation has loopback IdPs.
-        false => "form-action https: http:",
-    };
-    PAGE_CSP
-        .replace("form-action 'self'", action)
-        .replace("require-trusted-types-for 'script'", &format!("script-src 'nonce-{nonce}'"))
+        false => "https: http:",
+    }
 }
 
 fn show(app: &App, layout: &page::Layout, shown: Page) -> Response {

@@ -1,7 +1,7 @@
 //! A logout in sentences, for whoever runs `sloop logout show`. What the person reads stands with the
 //! pages.
 
-use super::{Leg, LegState, Logout, Party, Reason, Rung, Whole};
+use super::{AppChannel, Leg, LegState, Logout, Party, Reason, Rung, Whole};
 
 /// The whole in a sentence. It never claims more than is known, and says who was left alone on
 /// purpose.
@@ -35,6 +35,9 @@ pub fn reason(reason: Reason) -> &'static str {
 pub fn leg(leg: &Leg) -> String {
     match &leg.state {
         LegState::Planned => "not asked yet".to_owned(),
+        LegState::Waiting { since } if leg.is_frame() => {
+            format!("its frame was given to the browser at {since}")
+        }
         LegState::Waiting { since } => format!("asked at {since}, no answer yet"),
         LegState::Due { attempts: 0, .. } => "being told".to_owned(),
         LegState::Due { attempts, next_try, last_error } => {
@@ -51,7 +54,12 @@ pub fn leg(leg: &Leg) -> String {
 /// How the party is told.
 pub fn channel(party: &Party) -> String {
     match party {
-        Party::App { .. } => "back-channel logout token".to_owned(),
+        Party::App { channel: AppChannel::BackChannel, .. } => {
+            "back-channel logout token".to_owned()
+        }
+        Party::App { channel: AppChannel::FrontChannel { location }, .. } => {
+            format!("front-channel logout: a frame in the browser, {}", location.as_str())
+        }
         Party::Idp { rung, .. } => match rung {
             Rung::SingleLogout { binding, location } => {
                 format!("LogoutRequest by {binding:?} to {location}")

@@ -12,13 +12,16 @@ use crate::id::LegId;
 /// Something that happened to a logout.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Event {
-    /// The browser is here and can go to the next IdP. `asked` is fresh: it will name the message.
+    /// The browser is here and can show frames, or go to the next IdP. `asked` is fresh: it will name
+    /// the message.
     /// `again` has an IdP that was asked already asked once more: the browser may never have got
     /// there.
     BrowserHere {
         asked: Asked,
         again: bool,
     },
+    /// The browser comes back from the page with frames.
+    FramesDone,
     /// The IdP of this leg answered.
     Answered {
         leg: LegId,
@@ -74,11 +77,13 @@ pub struct Decision {
 
 #[derive(Clone, PartialEq, Debug)]
 pub enum Next {
+    /// Show one page with the frames of these apps.
+    Frames(Vec<LegId>),
     /// Send the browser to the IdP of this leg.
     AskIdp(LegId),
     /// The IdP of this leg has been asked; the browser stays on the waiting page.
     Wait(LegId),
-    /// A further IdP is to be asked when the browser is here.
+    /// Frames are to be shown or a further IdP to be asked when the browser is here.
     Continue,
     /// Tell these parties.
     Tell(Vec<LegId>),
@@ -107,15 +112,16 @@ impl Logout {
 }
 
 impl Logout {
-    /// Marks the logout as answered when no IdP leg is open, and as settled when none is; both may
-    /// be so from its beginning.
+    /// Marks the logout as answered when no leg is open that needs the browser, and as settled when
+    /// none is at all; both may be so from its beginning.
     pub fn mark_what_is_over(&mut self, now: Timestamp) -> Vec<AuditEvent> {
         let mut records = Vec::new();
         let mut record = |logout: &Logout, kind| {
             let outcome = logout.outcome().as_str();
             records.push(AuditEvent::new(kind).logout(logout.id).detail(outcome));
         };
-        let browser_done = !self.legs.iter().any(|leg| leg.is_idp() && leg.is_open());
+        let browser_done =
+            !self.legs.iter().any(|leg| (leg.is_idp() || leg.is_frame()) && leg.is_open());
         if browser_done && self.answered_at.is_none() {
             self.answered_at = Some(now);
             record(self, AuditKind::LogoutAnswered);
@@ -143,7 +149,10 @@ impl Flow {
     /// Returns what is next only where the event itself says so.
     fn apply(&mut self, event: Event) -> Option<Next> {
         match event {
-            Event::BrowserHere { asked, again } => return self.ask_next(asked, again),
+            Event::BrowserHere { asked, again } => {
+                return self.show_frames().or_else(|| self.ask_next(asked, again));
+            }
+            Event::FramesDone => self.frames_done(),
             Event::Answered { leg, answer } => self.answered(leg, answer),
             Event::GaveUp { leg } => {
                 self.close_waiting(Some(leg), "the person did not wait for the answer");
@@ -160,12 +169,41 @@ impl Flow {
         let idp = |state: fn(&LegState) -> bool| {
             self.logout.legs.iter().find(|leg| leg.is_idp() && state(&leg.state))
         };
+        if self.logout.has_open_frame() {
+            return Next::Continue;
+        }
         if let Some(leg) = idp(|state| matches!(state, LegState::Waiting { .. })) {
             Next::Wait(leg.id)
         } else if idp(|state| matches!(state, LegState::Planned)).is_some() {
             Next::Continue
         } else {
             Next::Finish
+        }
+    }
+
+    /// One page shows them all, before any IdP is asked. While the browser has not come back from it,
+    /// it is shown again.
+    fn show_frames(&mut self) -> Option<Next> {
+        let mut shown = Vec::new();
+        for leg in self.logout.legs.iter_mut().filter(|leg| leg.is_frame() && leg.is_open()) {
+            if leg.state == LegState::Planned {
+                leg.state = LegState::Waiting { since: self.now };
+                self.records.push(describe(AuditKind::LegSent, self.before.id, leg));
+            }
+            shown.push(leg.id);
+        }
+        (!shown.is_empty()).then_some(Next::Frames(shown))
+    }
+
+    /// What was shown may have worked; a browser that keeps an app's cookies out of frames says
+    /// nothing of it (Front-Channel Logout 1.0 4.1). What was not shown stays open.
+    fn frames_done(&mut self) {
+        let is_shown = |leg: &&Leg| leg.is_frame() && matches!(leg.state, LegState::Waiting { .. });
+        let shown: Vec<LegId> =
+            self.logout.legs.iter().filter(is_shown).map(|leg| leg.id).collect();
+        for id in shown {
+            let detail = "its frame was given to the browser; nothing comes back from there";
+            self.close(id, LegOutcome::Unconfirmed, detail.to_owned());
         }
     }
 
@@ -201,7 +239,7 @@ impl Flow {
     /// An answer counts while it is awaited. A later one only counts if it is proven and what is
     /// known so far is not; a second proven answer changes nothing.
     fn answered(&mut self, id: LegId, answer: Answer) {
-        let Some(leg) = self.logout.leg(id) else { return };
+        let Some(leg) = self.logout.leg(id).filter(|leg| leg.is_idp()) else { return };
         let counts = match &leg.state {
             LegState::Waiting { .. } => true,
             LegState::Closed { outcome, .. } => {
@@ -219,15 +257,26 @@ impl Flow {
 
     fn deadline_passed(&mut self) {
         self.close_waiting(None, "the IdP did not answer in time");
-        let planned: Vec<LegId> = self
+        let left: Vec<(LegId, LegOutcome, &str)> = self
             .logout
             .legs
             .iter()
-            .filter(|leg| leg.state == LegState::Planned)
-            .map(|leg| leg.id)
+            .filter_map(|leg| match &leg.state {
+                LegState::Planned if leg.is_frame() => {
+                    Some((leg.id, LegOutcome::NotSent, "the browser never came to load its frame"))
+                }
+                LegState::Planned => {
+                    Some((leg.id, LegOutcome::NotSent, "the browser never came to be sent there"))
+                }
+                LegState::Waiting { .. } => {
+                    let why = "the browser did not come back from the page with its frame";
+                    Some((leg.id, LegOutcome::NoAnswer, why))
+                }
+                LegState::Due { .. } | LegState::Closed { .. } => None,
+            })
             .collect();
-        for id in planned {
-            self.close(id, LegOutcome::NotSent, "the browser never came to be sent there".into());
+        for (id, outcome, why) in left {
+            self.close(id, outcome, why.to_owned());
         }
         let unanswered: Vec<(LegId, String)> = self
             .logout
@@ -245,14 +294,14 @@ impl Flow {
         }
     }
 
-    /// Closes legs that wait for an answer: this one, or all.
+    /// Closes IdP legs that wait for an answer: this one, or all.
     fn close_waiting(&mut self, only: Option<LegId>, why: &str) {
         let waiting: Vec<(LegId, LegOutcome)> = self
             .logout
             .legs
             .iter()
             .filter(|leg| only.is_none_or(|only| only == leg.id))
-            .filter(|leg| matches!(leg.state, LegState::Waiting { .. }))
+            .filter(|leg| leg.is_idp() && matches!(leg.state, LegState::Waiting { .. }))
             .map(|leg| match &leg.party {
                 // The login URL was visited, which is all that could be done there.
                 Party::Idp { rung: Rung::LoginUrl { .. }, .. } => (leg.id, LegOutcome::Unconfirmed),
@@ -388,7 +437,7 @@ impl Flow {
 fn describe(kind: AuditKind, logout: crate::id::LogoutId, leg: &Leg) -> AuditEvent {
     let event = AuditEvent::new(kind).logout(logout);
     match &leg.party {
-        Party::App { client } => event.client(client),
+        Party::App { client, .. } => event.client(client),
         Party::Idp { idp, .. } => event.idp(idp),
     }
 }

@@ -38,7 +38,7 @@ pub enum WhyLocal {
     NoBrowser,
 }
 
-/// Who can carry a message to the IdP.
+/// Who can carry a message to the IdP, or show an app's frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Presence {
     /// The person's browser is here.

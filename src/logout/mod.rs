@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::id::{BrowserSessionId, ClientId, IdpId, LegId, LogoutId};
 use crate::language::Language;
-use crate::oidc::{LogoutScope, Subject};
+use crate::oidc::{FrontchannelLogoutUri, LogoutScope, Subject};
 use crate::saml::{NameId, SessionIndex};
 use crate::secret::TokenHash;
 use crate::session::Sid;
@@ -35,7 +35,7 @@ pub struct Logout {
     pub document: LogoutDocument,
     pub created_at: Timestamp,
     pub deadline: Timestamp,
-    /// The person has been sent on; no IdP leg is open any more.
+    /// The person has been sent on; no leg is open any more that needs the browser.
     pub answered_at: Option<Timestamp>,
     /// Every leg is closed.
     pub settled_at: Option<Timestamp>,
@@ -58,6 +58,26 @@ pub struct LogoutDocument {
     /// The language that was asked for with the logout; else each request of the browser says which.
     #[serde(default)]
     pub language: Option<Language>,
+    /// The handle of this logout's page is a keyed hash of it, so that whoever goes on with the logout
+    /// can be sent to its page again. Empty in logouts of older versions.
+    #[serde(default)]
+    pub page_seed: String,
+    /// The IdP that began it has no answer yet, because apps are to be told through the browser first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owed_answer: Option<OwedAnswer>,
+}
+
+/// The LogoutResponse that a browser takes back to an IdP when it has shown the frames of apps
+/// (SAML Profiles 4.4.3.4).
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct OwedAnswer {
+    pub idp: IdpId,
+    /// The ID of the IdP's LogoutRequest.
+    pub request_id: String,
+    /// As it came, byte for byte.
+    pub relay_state: Option<String>,
+    /// The IdP does not wait for it: the way ends on our page, which the IdP may have in a frame.
+    pub asynchronous: bool,
 }
 
 /// Why a logout happened.
@@ -100,10 +120,24 @@ pub struct Leg {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Party {
-    /// An app, by its back-channel logout URI.
-    App { client: ClientId },
+    App {
+        client: ClientId,
+        #[serde(default)]
+        channel: AppChannel,
+    },
     /// One IdP session, through the browser or by SOAP.
     Idp { idp: IdpId, rung: Rung },
+}
+
+/// How an app is told.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum AppChannel {
+    /// By a logout token at its back-channel logout URI (Back-Channel Logout 1.0).
+    #[default]
+    BackChannel,
+    /// By a frame in the browser (Front-Channel Logout 1.0). What comes of it nobody can know.
+    FrontChannel { location: FrontchannelLogoutUri },
 }
 
 /// The NameID element and every SessionIndex exactly as the IdP asserted them.
@@ -123,9 +157,10 @@ pub struct Asked {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum LegState {
-    /// An IdP leg whose turn with the browser has not come.
+    /// A leg through the browser whose turn has not come.
     Planned,
-    /// The browser was sent to the IdP; its answer is awaited.
+    /// The browser was sent there: to an IdP, whose answer is awaited, or to the page with an app's
+    /// frame, from which it has not come back.
     Waiting { since: Timestamp },
     /// We tell this party ourselves, and it is to be tried at `next_try`. While a worker holds the
     /// lease, that is when the lease runs out.
@@ -155,6 +190,11 @@ impl Leg {
         matches!(self.party, Party::Idp { rung: Rung::Soap { .. }, .. })
     }
 
+    /// Whether it is an app that is told by a frame in the browser.
+    pub fn is_frame(&self) -> bool {
+        matches!(self.party, Party::App { channel: AppChannel::FrontChannel { .. }, .. })
+    }
+
     /// When a worker must look at this leg, if ever.
     pub fn due_at(&self) -> Option<Timestamp> {
         match &self.state {
@@ -181,5 +221,10 @@ impl Logout {
     /// Whether we are still telling somebody.
     pub fn is_telling(&self) -> bool {
         self.due_legs().next().is_some()
+    }
+
+    /// Whether the page with frames has not done its work yet.
+    pub fn has_open_frame(&self) -> bool {
+        self.legs.iter().any(|leg| leg.is_open() && leg.is_frame())
     }
 }

@@ -131,14 +131,14 @@ mod tests {
     use super::*;
     use crate::clock::Timestamp;
     use crate::id::LegId;
-    use crate::logout::Party;
+    use crate::logout::{AppChannel, Party};
     use crate::rng::Rng;
 
     fn leg(state: LegState) -> Leg {
         Leg {
             id: LegId::new(Timestamp::from_seconds(1), &Rng::system()),
             position: 0,
-            party: Party::App { client: "app".parse().unwrap() },
+            party: Party::App { client: "app".parse().unwrap(), channel: AppChannel::BackChannel },
             state,
             retried_at: None,
             asked: None,

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Leg, LegOutcome, LegState, Party, Presence, Principal, Rung, WhyLocal, retry};
+use super::{
+    AppChannel, Leg, LegOutcome, LegState, Party, Presence, Principal, Rung, WhyLocal, retry,
+};
 use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::id::{ClientId, IdpId, LegId};
@@ -33,7 +35,8 @@ pub fn legs(
     if scope != LogoutScope::OpOnly {
         plan.extend(session.app_sessions.iter().map(|app| {
             let client = parties.client(&app.client);
-            (Party::App { client: app.client.clone() }, app_state(client.as_deref(), now), None)
+            let (channel, state) = app_leg(client.as_deref(), idps, now);
+            (Party::App { client: app.client.clone(), channel }, state, None)
         }));
     }
     if scope == LogoutScope::AllAppsAndIdp {
@@ -70,26 +73,41 @@ pub enum IdpLegs {
     /// The IdP itself has just signed another person in with this browser. A LogoutRequest for the
     /// former one could end the new session there, so none is sent, and the leg says so.
     Skip,
-    /// This IdP, by each of its ids, began the logout: it has ended its session, and waits for our
-    /// answer.
-    BegunBy(Vec<IdpId>),
+    /// This IdP, by each of its ids, began the logout, with a browser or without: it has ended its
+    /// session, and waits for our answer.
+    BegunBy { ids: Vec<IdpId>, presence: Presence },
 }
 
 impl IdpLegs {
     fn presence(&self) -> Presence {
         match self {
             Self::AskDirectly => Presence::Nobody,
-            Self::Ask | Self::Skip | Self::BegunBy(_) => Presence::Browser,
+            Self::Ask | Self::Skip => Presence::Browser,
+            Self::BegunBy { presence, .. } => *presence,
         }
     }
 }
 
-fn app_state(client: Option<&Client>, now: Timestamp) -> LegState {
-    match client {
-        Some(client) if client.backchannel_logout_uri.is_some() => leased(now),
-        Some(_) => closed(LegOutcome::NotPossible, "the app has no back-channel logout URI", now),
-        None => closed(LegOutcome::NotPossible, "the app is not registered any more", now),
+/// An app that registered both is told by the back channel only: that one can be confirmed
+/// (Front-Channel Logout 1.0 4.1 warns of the other).
+fn app_leg(client: Option<&Client>, idps: &IdpLegs, now: Timestamp) -> (AppChannel, LegState) {
+    let not_possible = |why| (AppChannel::BackChannel, closed(LegOutcome::NotPossible, why, now));
+    let Some(client) = client else {
+        return not_possible("the app is not registered any more");
+    };
+    if client.backchannel_logout_uri.is_some() {
+        return (AppChannel::BackChannel, leased(now));
     }
+    let Some(location) = client.frontchannel_logout_uri.clone() else {
+        return not_possible("the app has no logout URI, back-channel or front-channel");
+    };
+    let not_sent = |why| closed(LegOutcome::NotSent, why, now);
+    let state = match (idps, idps.presence()) {
+        (IdpLegs::Skip, _) => not_sent("the browser went on with another person's sign-in"),
+        (_, Presence::Nobody) => not_sent("no browser was there to load its frame"),
+        (_, Presence::Browser) => LegState::Planned,
+    };
+    (AppChannel::FrontChannel { location }, state)
 }
 
 fn idp_leg(
@@ -100,11 +118,11 @@ fn idp_leg(
 ) -> (Party, LegState, Option<Principal>) {
     let rung = Rung::choose(connection, &session.signed_in, idps.presence());
     let state = match (&rung, idps) {
-        (_, IdpLegs::BegunBy(ids)) if ids.contains(&session.idp) => {
+        (_, IdpLegs::BegunBy { ids, .. }) if ids.contains(&session.idp) => {
             closed(LegOutcome::Confirmed, "it began this logout", now)
         }
         (Rung::Local { why }, _) => closed(LegOutcome::NotPossible, why.as_str(), now),
-        (_, IdpLegs::BegunBy(_)) => {
+        (_, IdpLegs::BegunBy { .. }) => {
             closed(LegOutcome::NotSent, "the logout was begun by another IdP", now)
         }
         (_, IdpLegs::Skip) => {

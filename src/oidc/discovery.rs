@@ -55,6 +55,8 @@ pub fn document(issuer: &Issuer, algorithms: impl IntoIterator<Item = KeyAlgorit
         "authorization_response_iss_parameter_supported": true,
         "backchannel_logout_supported": true,
         "backchannel_logout_session_supported": true,
+        "frontchannel_logout_supported": true,
+        "frontchannel_logout_session_supported": true,
     })
 }
 
@@ -111,6 +113,8 @@ mod tests {
         for member in [
             "backchannel_logout_supported",
             "backchannel_logout_session_supported",
+            "frontchannel_logout_supported",
+            "frontchannel_logout_session_supported",
             "authorization_response_iss_parameter_supported",
         ] {
             assert_eq!(document[member], true, "{member}");
@@ -127,7 +131,6 @@ mod tests {
             "device_authorization_endpoint",
             "pushed_authorization_request_endpoint",
             "check_session_iframe",
-            "frontchannel_logout_supported",
         ] {
             assert!(document.get(member).is_none(), "{member}");
         }

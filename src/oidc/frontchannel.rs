@@ -31,6 +31,9 @@ impl FrontchannelLogoutUri {
         if !matches!(url.scheme(), "https" | "http") {
             return Err(FrontchannelLogoutUriError::Scheme);
         }
+        if text.contains(['"', '<', '>', '`']) {
+            return Err(RedirectUriError::Characters.into());
+        }
         if !is_plain_host(&url) {
             return Err(FrontchannelLogoutUriError::Host);
         }
@@ -145,7 +148,8 @@ mod tests {
             ("https://app.example.com/logout#x", E::Uri(RedirectUriError::Fragment)),
             ("https://u@app.example.com/logout", E::Uri(RedirectUriError::UserName)),
             ("http://app.example.com/logout", E::Uri(RedirectUriError::PlainHttp)),
-            ("https://app.example.com/\"><script>é", E::Uri(RedirectUriError::Characters)),
+            ("https://app.example.com/\"><script>", E::Uri(RedirectUriError::Characters)),
+            ("https://app.example.com/?a=<b>", E::Uri(RedirectUriError::Characters)),
             ("com.example.app:/cb", E::Scheme),
             ("https://a;b.example/logout", E::Host),
             ("https://a,b.example/logout", E::Host),

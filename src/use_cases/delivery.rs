@@ -106,7 +106,7 @@ impl UseCases {
     /// A result that cannot be written is not lost: the lease runs out, and the party is told again.
     async fn tell_and_write_down(&self, logout: &Logout, leg: &Leg) {
         let happened = match &leg.party {
-            Party::App { client } => self.tell_app(logout, leg.id, client).await,
+            Party::App { client, .. } => self.tell_app(logout, leg.id, client).await,
             Party::Idp { idp, rung: Rung::Soap { location } } => {
                 self.ask_by_soap(logout, leg, idp, location).await
             }

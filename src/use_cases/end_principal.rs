@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::id::{BrowserSessionId, IdpId};
 use crate::logout::plan::IdpLegs;
-use crate::logout::{Logout, Reason};
+use crate::logout::{Logout, OwedAnswer, Presence, Reason};
 use crate::oidc::{LogoutScope, Subject};
 use crate::saml::LogoutRequest;
 use crate::saml::logout_request::MAX_AGE;
@@ -23,6 +23,8 @@ use crate::use_cases::{Failure, TRIES, UseCases};
 pub(super) struct Asking {
     pub connection: Arc<Connection>,
     pub ids: Vec<IdpId>,
+    /// What the browser that brought the request takes back; `None`: no browser did.
+    pub answer: Option<OwedAnswer>,
 }
 
 /// Who ended a sign-in before it came to its end.
@@ -97,10 +99,15 @@ impl UseCases {
                 again.ok_or(Failure::Contended)?
             }
         };
+        self.logouts_of(&ended).await
+    }
+
+    /// The logouts that a request began, in the order of their sessions.
+    pub(super) async fn logouts_of(&self, ended: &EndedPrincipal) -> Result<Vec<Logout>, Failure> {
         let mut logouts = Vec::with_capacity(ended.logouts.len());
-        for id in ended.logouts {
+        for id in &ended.logouts {
             // Settled logouts are deleted after a while; what is gone was told in time.
-            let found = self.store().logout(LogoutKey::Id(id)).await?.found;
+            let found = self.store().logout(LogoutKey::Id(*id)).await?.found;
             logouts.extend(found.map(|found| found.logout));
         }
         Ok(logouts)
@@ -122,7 +129,7 @@ impl UseCases {
             }
         };
         let ids = vec![connection.id.clone()];
-        let asking = Asking { connection: connection.clone(), ids };
+        let asking = Asking { connection: connection.clone(), ids, answer: None };
         let skew = self.settings().clock_skew;
         for ended in ended {
             self.end_sessions_of(ended, &asking, true, skew).await?;
@@ -248,16 +255,22 @@ impl UseCases {
         asking: &Asking,
         now: Timestamp,
     ) -> Result<(Vec<Change>, Logout), Failure> {
+        let presence = match asking.answer {
+            Some(_) => Presence::Browser,
+            None => Presence::Nobody,
+        };
         let wanted = SignOut {
             reason: Reason::IdpInitiated,
             scope: LogoutScope::AllAppsAndIdp,
-            idps: IdpLegs::BegunBy(asking.ids.clone()),
+            idps: IdpLegs::BegunBy { ids: asking.ids.clone(), presence },
             initiator: None,
             target: None,
             language: None,
             lock: None,
+            page_seed: self.page_seed(),
+            owed_answer: asking.answer.clone(),
         };
-        let begun = self.plan_sign_out(session, wanted, self.rng().handle(), now).await?;
+        let begun = self.plan_sign_out(session, wanted, now).await?;
         Ok((begun.changes, begun.logout))
     }
 

@@ -39,7 +39,7 @@ impl UseCases {
             detail: error.to_string(),
         })?;
         let question = self.question(&request).await?;
-        let handle = self.rng().handle();
+        let handle = self.page_handle(&question.page_seed);
         if arrival == Arrival::Post && browser.session.is_none() {
             // The cookie may only be missing because another site posted: come again by GET.
             return self.ask(question, &handle).await;
@@ -78,6 +78,7 @@ impl UseCases {
             hint: hint.map(|hint| Hint { subject: hint.sub, sid: hint.sid }),
             asked: false,
             language: request.language,
+            page_seed: self.page_seed(),
         })
     }
 
@@ -138,8 +139,14 @@ impl UseCases {
         browser: &Browser,
         now: Timestamp,
     ) -> Result<Option<Reply>, Failure> {
+        let page_seed = match question.page_seed.as_str() {
+            // It was asked by an older version.
+            "" => self.page_seed(),
+            seed => seed.to_owned(),
+        };
         let cookie = browser.relogin.clone();
-        let cookie = cookie.unwrap_or_else(|| self.relogin_cookie(&handle.hash()));
+        let cookie =
+            cookie.unwrap_or_else(|| self.relogin_cookie(&self.page_handle(&page_seed).hash()));
         let wanted = SignOut {
             reason: Reason::RpInitiated,
             scope: question.scope,
@@ -148,8 +155,10 @@ impl UseCases {
             target: question.target.clone(),
             language: question.language,
             lock: Some(cookie.hash()),
+            page_seed,
+            owed_answer: None,
         };
-        let begun = self.plan_sign_out(session, wanted, handle.clone(), now).await?;
+        let begun = self.plan_sign_out(session, wanted, now).await?;
         let mut changes = begun.changes;
         if stored {
             changes.push(Change::TakeLogoutQuestion { handle: handle.hash() });
@@ -157,13 +166,12 @@ impl UseCases {
         match self.store().commit(now, changes).await {
             Ok(()) => {}
             // The connection was lost during COMMIT: only what is stored tells what happened.
-            Err(CommitError::Unknown) if self.has_begun(handle).await? => {}
+            Err(CommitError::Unknown) if self.has_begun(&begun.handle).await? => {}
             Err(CommitError::Conflict { .. } | CommitError::Unknown) => return Ok(None),
             Err(other) => return Err(Failure::commit(other)),
         }
         self.tell_at_once(&begun.logout);
-        let reply = self.go_on(begun.logout, Some(&begun.handle), Vec::new(), false, now).await?;
-        let reply = self.at_its_page(reply, &begun.handle);
+        let reply = self.send_on(begun.logout, Some(&begun.handle), false, now).await?;
         let reply = reply.with(CookieChange::ClearSession);
         Ok(Some(match begun.locked {
             true => reply.with(CookieChange::SetRelogin(cookie)),
@@ -191,7 +199,10 @@ impl UseCases {
                 dropped = Some(CookieChange::SetRelogin(self.relogin_cookie(&found.handle)));
             }
             if found.logout.answered_at.is_none() {
-                let reply = self.go_on(found.logout, None, Vec::new(), true, now).await?;
+                let handle = self.page_handle(&found.logout.document.page_seed);
+                // A logout of an older version has a handle that nobody can make again.
+                let handle = Some(&handle).filter(|handle| handle.hash() == found.handle);
+                let reply = self.send_on(found.logout, handle, true, now).await?;
                 return Ok(reply.with(CookieChange::ClearSession).with_any(dropped));
             }
         }

@@ -57,8 +57,10 @@ impl UseCases {
             target: None,
             language: None,
             lock: None,
+            page_seed: self.page_seed(),
+            owed_answer: None,
         };
-        let begun = self.plan_sign_out(session, wanted, self.rng().handle(), now).await?;
+        let begun = self.plan_sign_out(session, wanted, now).await?;
         match self.store().commit(now, begun.changes).await {
             Ok(()) => Ok(Some(begun.logout)),
             Err(CommitError::Conflict { .. } | CommitError::Unknown) => Ok(None),

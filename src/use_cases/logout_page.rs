@@ -90,7 +90,7 @@ impl UseCases {
     }
 
     /// Goes on with a logout that has begun.
-    async fn resume(
+    pub(super) async fn resume(
         &self,
         handle: &Token,
         events: Vec<Event>,

@@ -7,13 +7,13 @@ use crate::audit::{AuditEvent, AuditKind};
 use crate::change::Change;
 use crate::clock::Timestamp;
 use crate::connection::Connection;
-use crate::logout::{LegOutcome, Logout};
+use crate::logout::{Event, LegOutcome, Logout, Next as Step, OwedAnswer};
 use crate::saml::binding::{redirect, soap};
 use crate::saml::logout_request::Arrival;
 use crate::saml::status::REQUEST_DENIED;
 use crate::saml::{
-    Binding, LogoutRequest, LogoutResponse, MessageKind, PostForm, Proof, RedirectMessage, Status,
-    StatusCode,
+    Binding, Endpoint, LogoutRequest, LogoutResponse, MessageKind, PostForm, Proof,
+    RedirectMessage, Status, StatusCode,
 };
 use crate::store::SessionKey;
 use crate::use_cases::end_principal::Asking;
@@ -22,14 +22,17 @@ use crate::use_cases::{Browser, CookieChange, Failure, Next, Page, Reply, UseCas
 use crate::xml::Element;
 use crate::xml::sign::sign_enveloped;
 
+/// How many frames one page holds at least before further sessions of the same request wait for the
+/// next page.
+const MOST_FRAMES: usize = 32;
+
 /// What became of a request.
 struct Heard {
     connection: Arc<Connection>,
-    request_id: String,
-    /// The IdP does not wait for an answer.
-    asynchronous: bool,
-    status: Status,
-    logouts: Vec<Logout>,
+    /// What the IdP is to be told, and how it asked to be.
+    owed: OwedAnswer,
+    /// Every logout that it began; `Err`: it was refused.
+    ended: Result<Vec<Logout>, Status>,
 }
 
 /// Why a request is not carried out.
@@ -50,8 +53,8 @@ impl UseCases {
         message: &RedirectMessage<'_>,
         browser: &Browser,
     ) -> Result<Reply, Failure> {
-        let heard = self.hear(&Arrived::Redirect(message)).await?;
-        self.answer_through_browser(heard, message.relay_state(), browser).await
+        let (arrived, relay_state) = (Arrived::Redirect(message), message.relay_state());
+        self.logout_request_by_browser(&arrived, relay_state, browser).await
     }
 
     /// `POST /logout` with `SAMLRequest`
@@ -64,8 +67,7 @@ impl UseCases {
         relay_state: Option<&str>,
         browser: &Browser,
     ) -> Result<Reply, Failure> {
-        let heard = self.hear(&Arrived::Post(message)).await?;
-        self.answer_through_browser(heard, relay_state, browser).await
+        self.logout_request_by_browser(&Arrived::Post(message), relay_state, browser).await
     }
 
     /// `POST /logout/soap`: the envelope of the answer.
@@ -73,16 +75,112 @@ impl UseCases {
     /// # Errors
     /// As above.
     pub async fn logout_request_by_soap(&self, envelope: &[u8]) -> Result<String, Failure> {
-        let heard = self.hear(&Arrived::Soap(envelope)).await?;
-        let xml = self.response(&heard, None, self.now().await?)?;
+        let Heard { connection, owed, ended } = self.hear(&Arrived::Soap(envelope), None).await?;
+        let status = match ended {
+            Ok(logouts) => status_of(&self.give_apps_their_moment(logouts).await?, &connection),
+            Err(status) => status,
+        };
+        let xml = self.response(&owed, &status, None, self.now().await?)?;
         let key = &self.keys().saml;
         let signed = sign_enveloped(&xml, &key.signing, Some(&key.certificate)).map_err(broken)?;
         Ok(soap::envelope(&signed))
     }
 
+    /// Apps that are told by frames come first, and the answer after them.
+    async fn logout_request_by_browser(
+        &self,
+        arrived: &Arrived<'_>,
+        relay_state: Option<&str>,
+        browser: &Browser,
+    ) -> Result<Reply, Failure> {
+        let Heard { connection, owed, ended } = self.hear(arrived, relay_state).await?;
+        let mut reply = match ended {
+            Ok(logouts) => match owes_frames(&logouts) {
+                // At its own address it can be loaded again, and the request is not in the address bar.
+                Some(logout) => self.to_its_page(&self.page_handle(&logout.document.page_seed)),
+                None => self.answer(&connection, &owed, logouts).await?,
+            },
+            Err(status) => self.to_the_idp(&connection, &owed, &status, None).await?,
+        };
+        if let Some(cookie) = browser.session_hash() {
+            let own = self.store().browser_session(SessionKey::Cookie(cookie)).await?;
+            if own.found.is_none() {
+                reply = reply.with(CookieChange::ClearSession);
+            }
+        }
+        Ok(reply)
+    }
+
+    /// The browser is at the page of a logout that an IdP's request began. One page shows the frames of
+    /// every session that the request ended: the `sid` of each tells the app whether it is meant.
+    pub(super) async fn go_on_to_answer(
+        &self,
+        logout: Logout,
+        owed: &OwedAnswer,
+        events: Vec<Event>,
+        now: Timestamp,
+    ) -> Result<Reply, Failure> {
+        let connection = match self.view().await?.known_connection(&owed.idp, now).await {
+            Ok(connection) => Some(connection),
+            // It was removed, or its metadata has expired: nobody is there to answer or to frame it.
+            Err(Failure::Connection { .. }) => None,
+            Err(other) => return Err(other),
+        };
+        let mut logouts = match self.store().carried_out(&owed.idp, &owed.request_id).await? {
+            Some(ended) => self.logouts_of(&ended).await?,
+            // It is forgotten when nobody can be on the way any more.
+            None => vec![logout.clone()],
+        };
+        let mut frames = Vec::new();
+        for each in &mut logouts {
+            if frames.len() < MOST_FRAMES {
+                let events = events.iter().cloned().chain([self.browser_here(false)]).collect();
+                let (advanced, step, _) = self.advance(each.clone(), events, now).await?;
+                *each = advanced;
+                if let Step::Frames(legs) = step {
+                    frames.extend(self.frames_of(each, &legs));
+                }
+            }
+        }
+        if !frames.is_empty() {
+            let framed_by = connection.as_deref().map(pages_of).unwrap_or_default();
+            return Ok(self.frames_page(frames, &logout).framed_by(framed_by));
+        }
+        match connection {
+            Some(connection) => self.answer(&connection, owed, logouts).await,
+            None => Ok(end_page(logouts.pop().unwrap_or(logout))),
+        }
+    }
+
+    /// Says to the IdP what is known of all that its request ended.
+    async fn answer(
+        &self,
+        connection: &Connection,
+        owed: &OwedAnswer,
+        logouts: Vec<Logout>,
+    ) -> Result<Reply, Failure> {
+        let logouts = self.give_apps_their_moment(logouts).await?;
+        let status = status_of(&logouts, connection);
+        self.to_the_idp(connection, owed, &status, logouts.last()).await
+    }
+
+    async fn give_apps_their_moment(&self, logouts: Vec<Logout>) -> Result<Vec<Logout>, Failure> {
+        let now = self.now().await?;
+        let mut waited = Vec::with_capacity(logouts.len());
+        for logout in logouts {
+            let until = logout.created_at.plus(self.settings().logout_wait);
+            waited.push(self.wait_for_told(logout, until, now).await?);
+        }
+        Ok(waited)
+    }
+
     /// Carries the request out, or refuses it. A refusal has a status of its own: the chain of the
     /// IdP's logout goes on without us.
-    async fn hear(&self, arrived: &Arrived<'_>) -> Result<Heard, Failure> {
+    async fn hear(
+        &self,
+        arrived: &Arrived<'_>,
+        relay_state: Option<&str>,
+    ) -> Result<Heard, Failure> {
         // (1) Who says to have sent it?
         let head = self.peek(arrived, LogoutRequest::head).await?;
         let (issuer, request_id) = head.map_err(|detail| Failure::Idp {
@@ -95,27 +193,28 @@ impl UseCases {
 
         // (2) Did they, and is it meant for us, now?
         let judged = self.judge(arrived, &connection, now).await?;
-        let (status, asynchronous, logouts) = match judged {
+        let mut owed = OwedAnswer {
+            idp: connection.id.clone(),
+            request_id,
+            relay_state: relay_state.map(str::to_owned),
+            asynchronous: false,
+        };
+        let ended = match judged {
             Ok(request) => {
-                // (3) End what it names, then say what is known of it.
-                let asynchronous = request.asynchronous;
-                let asking = Asking { connection: connection.clone(), ids };
-                let ended = self.end_principal(&asking, request).await?;
-                let mut logouts = Vec::with_capacity(ended.len());
-                for logout in ended {
-                    let until = logout.created_at.plus(self.settings().logout_wait);
-                    logouts.push(self.wait_for_told(logout, until, now).await?);
-                }
-                (status_of(&logouts, &connection), asynchronous, logouts)
+                // (3) End what it names.
+                owed.asynchronous = request.asynchronous;
+                let by_browser = arrived.binding() != Binding::Soap;
+                let answer = by_browser.then(|| owed.clone());
+                let asking = Asking { connection: connection.clone(), ids, answer };
+                Ok(self.end_principal(&asking, request).await?)
             }
             Err(refusal) => {
                 self.refuse(&connection, &refusal, now).await;
                 let said = "the request was not accepted; the service's log says why";
-                let status = Status::failure(StatusCode::Requester, REQUEST_DENIED, said);
-                (status, false, Vec::new())
+                Err(Status::failure(StatusCode::Requester, REQUEST_DENIED, said))
             }
         };
-        Ok(Heard { connection, request_id, asynchronous, status, logouts })
+        Ok(Heard { connection, owed, ended })
     }
 
     /// Signature first, then meaning. No setting turns the signature off: a LogoutRequest that anybody
@@ -175,48 +274,37 @@ impl UseCases {
         }
     }
 
-    async fn answer_through_browser(
-        &self,
-        heard: Heard,
-        relay_state: Option<&str>,
-        browser: &Browser,
-    ) -> Result<Reply, Failure> {
-        let mut reply = self.to_the_idp(&heard, relay_state).await?;
-        if let Some(cookie) = browser.session_hash() {
-            let own = self.store().browser_session(SessionKey::Cookie(cookie)).await?;
-            if own.found.is_none() {
-                reply = reply.with(CookieChange::ClearSession);
-            }
-        }
-        Ok(reply)
-    }
-
     /// SAML Profiles 4.4.3.4: by whichever binding of the browser the IdP takes answers, with its
-    /// RelayState exactly as it came.
-    async fn to_the_idp(&self, heard: &Heard, relay_state: Option<&str>) -> Result<Reply, Failure> {
-        let offered = &heard.connection.metadata.single_logout;
+    /// RelayState exactly as it came. Where it takes none, the browser ends here.
+    async fn to_the_idp(
+        &self,
+        connection: &Connection,
+        owed: &OwedAnswer,
+        status: &Status,
+        logout: Option<&Logout>,
+    ) -> Result<Reply, Failure> {
+        let offered = &connection.metadata.single_logout;
         let endpoint = [Binding::Redirect, Binding::Post]
             .into_iter()
             .find_map(|binding| offered.iter().find(|endpoint| endpoint.binding == binding));
-        let Some(endpoint) = endpoint.filter(|_| !heard.asynchronous) else {
-            if !heard.status.is_success() {
+        let Some(endpoint) = endpoint.filter(|_| !owed.asynchronous) else {
+            if !status.is_success() {
                 return Err(Failure::Idp {
                     code: "saml.logout_request",
-                    idp: heard.connection.id.to_string(),
+                    idp: connection.id.to_string(),
                     detail: "it was refused, and the IdP takes no answer through a browser".into(),
                 });
             }
-            return Ok(Reply::page(match heard.logouts.last() {
-                Some(logout) => {
-                    let logout = Box::new(logout.clone());
-                    Page::LogoutEnd { logout, continue_to: None, locked: false }
-                }
-                None => Page::NobodySignedIn,
-            }));
+            let reply = match logout {
+                Some(logout) => end_page(logout.clone()),
+                None => Reply::page(Page::NobodySignedIn),
+            };
+            return Ok(reply.framed_by(pages_of(connection)));
         };
         let (kind, key) = (MessageKind::Response, &self.keys().saml);
         let location = endpoint.location_for(kind);
-        let xml = self.response(heard, Some(location), self.now().await?)?;
+        let xml = self.response(owed, status, Some(location), self.now().await?)?;
+        let relay_state = owed.relay_state.as_deref();
         let next = match endpoint.binding {
             Binding::Redirect => Next::Redirect(
                 redirect::encode(kind, &xml, relay_state, location, Some(&key.signing))
@@ -227,12 +315,13 @@ impl UseCases {
                 Next::Post(PostForm::new(kind, &signed.map_err(broken)?, relay_state, location))
             }
         };
-        Ok(Reply::of(next))
+        Ok(Reply::of(next).framed_by(pages_of(connection)))
     }
 
     fn response(
         &self,
-        heard: &Heard,
+        owed: &OwedAnswer,
+        status: &Status,
         destination: Option<&str>,
         now: Timestamp,
     ) -> Result<String, Failure> {
@@ -241,11 +330,30 @@ impl UseCases {
             issue_instant: now,
             destination: destination.map(str::to_owned),
             issuer: self.settings().saml_entity_id.clone(),
-            in_response_to: heard.request_id.clone(),
-            status: heard.status.clone(),
+            in_response_to: owed.request_id.clone(),
+            status: status.clone(),
         };
         response.to_xml().map_err(broken)
     }
+}
+
+/// The newest of these logouts with frames that are still to be shown.
+fn owes_frames(logouts: &[Logout]) -> Option<&Logout> {
+    let owes = |logout: &&Logout| logout.has_open_frame() && logout.document.owed_answer.is_some();
+    logouts.iter().rfind(owes)
+}
+
+fn end_page(logout: Logout) -> Reply {
+    Reply::page(Page::LogoutEnd { logout: Box::new(logout), continue_to: None, locked: false })
+}
+
+/// Where an IdP's own pages are, of which one may hold ours in a frame.
+fn pages_of(connection: &Connection) -> Vec<String> {
+    let metadata = &connection.metadata;
+    let endpoints = metadata.single_sign_on.iter().chain(&metadata.single_logout);
+    let locations =
+        |endpoint: &Endpoint| [Some(endpoint.location.clone()), endpoint.response_location.clone()];
+    endpoints.flat_map(locations).flatten().collect()
 }
 
 /// SAML Core 3.7.3.2: who could not be told makes it a PartialLogout. What other IdPs know of the

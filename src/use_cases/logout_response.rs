@@ -8,11 +8,9 @@ use crate::id::LegId;
 use crate::logout::{Answer, Event, Leg, LegOutcome, Logout, Party};
 use crate::saml::{ExpectedAnswer, LogoutResponse, Proof, RedirectMessage, Status, StatusCode};
 use crate::secret::Token;
-use crate::store::{CommitError, FoundLogout, LogoutKey};
+use crate::store::{FoundLogout, LogoutKey};
 use crate::use_cases::saml_message::{Arrived, say};
-use crate::use_cases::{
-    Browser, CookieChange, Failure, Page, Reply, TRIES, UseCases, transaction_name,
-};
+use crate::use_cases::{Browser, CookieChange, Failure, Page, Reply, UseCases, transaction_name};
 use crate::xml::Element;
 
 impl UseCases {
@@ -140,27 +138,14 @@ impl UseCases {
     /// own, so it gets a link instead of a redirect.
     async fn take_note(
         &self,
-        mut logout: Logout,
+        logout: Logout,
         events: Vec<Event>,
-        mut now: Timestamp,
+        now: Timestamp,
     ) -> Result<Reply, Failure> {
-        for _ in 0..TRIES {
-            let decision = logout.clone().on(events.iter().cloned(), now);
-            match self.store().commit(now, decision.changes).await {
-                Ok(()) => {
-                    let continue_to = decision.logout.document.target.clone();
-                    let language = decision.logout.document.language;
-                    let logout = Box::new(decision.logout);
-                    let page = Page::LogoutEnd { logout, continue_to, locked: false };
-                    return Ok(Reply::page(page).in_language(language));
-                }
-                Err(CommitError::Conflict { .. } | CommitError::Unknown) => {
-                    (logout, now) = self.read_again(logout.id).await?;
-                }
-                Err(other) => return Err(Failure::commit(other)),
-            }
-        }
-        Err(Failure::Contended)
+        let (logout, ..) = self.advance(logout, events, now).await?;
+        let (continue_to, language) = (logout.document.target.clone(), logout.document.language);
+        let page = Page::LogoutEnd { logout: Box::new(logout), continue_to, locked: false };
+        Ok(Reply::page(page).in_language(language))
     }
 
     async fn record_refused(&self, logout: &Logout, leg: &Leg, reason: &str, now: Timestamp) {

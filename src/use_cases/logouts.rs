@@ -88,7 +88,7 @@ impl UseCases {
 fn leg_story(leg: &Leg) -> LegStory {
     LegStory {
         party: match &leg.party {
-            Party::App { client } => format!("app {client}"),
+            Party::App { client, .. } => format!("app {client}"),
             Party::Idp { idp, .. } => format!("IdP {idp}"),
         },
         channel: explain::channel(&leg.party),

@@ -4,6 +4,7 @@ use crate::logout::Logout;
 use crate::oidc::Params;
 use crate::saml::PostForm;
 use crate::secret::{Token, TokenHash};
+use crate::use_cases::Frame;
 
 /// What the browser gets, in words that HTTP, the CLI and the API can each render.
 #[derive(Debug)]
@@ -12,6 +13,8 @@ pub struct Reply {
     pub cookies: Vec<CookieChange>,
     /// The language that was asked for earlier; else the request says which it wants.
     pub language: Option<Language>,
+    /// URLs of the IdP whose pages may have this one in a frame; without any, nobody may.
+    pub framed_by: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -20,6 +23,11 @@ pub enum Next {
     Redirect(String),
     /// A form for an IdP.
     Post(PostForm),
+    /// Apps are told by frames on one page, and the browser comes back from it to the page of the logout.
+    Frames {
+        handle: Token,
+        frames: Vec<Frame>,
+    },
     Page(Box<Page>),
 }
 
@@ -113,7 +121,7 @@ pub fn transaction_name(request_id: &str) -> String {
 
 impl Reply {
     pub(super) fn of(next: Next) -> Self {
-        Self { next, cookies: Vec::new(), language: None }
+        Self { next, cookies: Vec::new(), language: None, framed_by: Vec::new() }
     }
 
     pub(super) fn page(page: Page) -> Self {
@@ -131,6 +139,11 @@ impl Reply {
 
     pub(super) fn with(mut self, cookie: CookieChange) -> Self {
         self.cookies.push(cookie);
+        self
+    }
+
+    pub(super) fn framed_by(mut self, urls: Vec<String>) -> Self {
+        self.framed_by = urls;
         self
     }
 

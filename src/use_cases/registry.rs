@@ -99,6 +99,18 @@ impl View<'_> {
         Ok(known.connection)
     }
 
+    /// The same, disabled or not: whoever may not sign people in may still hear of a logout.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn known_connection(
+        &self,
+        id: &IdpId,
+        now: Timestamp,
+    ) -> Result<Arc<Connection>, Failure> {
+        Ok(self.known(id, now).await?.connection)
+    }
+
     /// The connection that a message's Issuer names, disabled or not: whoever may not sign people in
     /// may still sign them out. With it every id under which this IdP has been known, because people
     /// may have signed in under another.

@@ -85,9 +85,10 @@ impl UseCases {
                 target: None,
                 language: None,
                 lock: None,
+                page_seed: self.page_seed(),
+                owed_answer: None,
             };
-            let handle = self.rng().handle();
-            let begun = self.plan_sign_out(&session, wanted, handle, read.now).await?;
+            let begun = self.plan_sign_out(&session, wanted, read.now).await?;
             match self.store().commit(read.now, begun.changes).await {
                 Ok(()) => return Ok(Some(begun.logout)),
                 // The connection was lost during COMMIT: only what is stored tells what happened.

@@ -154,8 +154,10 @@ impl UseCases {
                     target: None,
                     language: None,
                     lock: None,
+                    page_seed: self.page_seed(),
+                    owed_answer: None,
                 };
-                let begun = self.plan_sign_out(&other, wanted, self.rng().handle(), now).await?;
+                let begun = self.plan_sign_out(&other, wanted, now).await?;
                 changes.extend(begun.changes);
                 replaced = Some(begun.logout);
                 None

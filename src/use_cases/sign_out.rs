@@ -12,7 +12,8 @@ use crate::language::Language;
 use crate::logout::plan::{self, IdpLegs};
 use crate::logout::relogin_lock::ReloginLock;
 use crate::logout::{
-    Asked, Event, Logout, LogoutDocument, Next as Step, Party, Principal, Reason, Rung, explain,
+    Asked, Event, Logout, LogoutDocument, Next as Step, OwedAnswer, Party, Principal, Reason, Rung,
+    explain,
 };
 use crate::oidc::LogoutScope;
 use crate::saml::{LogoutReason, LogoutRequest};
@@ -35,6 +36,10 @@ pub(super) struct SignOut {
     /// The browser that is kept from being signed in again by IdPs that do not confirm, by its
     /// re-login cookie. `None` where no browser asked, or the IdPs were not to be reached.
     pub lock: Option<TokenHash>,
+    /// Makes the handle of its page; see [`UseCases::page_handle`].
+    pub page_seed: String,
+    /// What the browser takes back to the IdP that asks, if apps are told through the browser first.
+    pub owed_answer: Option<OwedAnswer>,
 }
 
 /// The changes that begin a logout, and what they begin.
@@ -53,11 +58,11 @@ impl UseCases {
         &self,
         session: &BrowserSession,
         wanted: SignOut,
-        handle: Token,
         now: Timestamp,
     ) -> Result<Begun, Failure> {
         let parties = self.view().await?.parties(session, now).await?;
         let legs = plan::legs(session, wanted.scope, &wanted.idps, &parties, now, self.rng());
+        let handle = self.page_handle(&wanted.page_seed);
         let mut logout = Logout {
             id: LogoutId::new(now, self.rng()),
             version: 1,
@@ -70,6 +75,8 @@ impl UseCases {
                 initiator: wanted.initiator,
                 target: wanted.target,
                 language: wanted.language,
+                page_seed: wanted.page_seed,
+                owed_answer: None,
             },
             created_at: now,
             deadline: now.plus(self.settings().logout_deadline),
@@ -77,6 +84,7 @@ impl UseCases {
             settled_at: None,
             legs,
         };
+        logout.document.owed_answer = wanted.owed_answer.filter(|_| logout.has_open_frame());
         let begun = AuditEvent::new(AuditKind::LogoutBegun)
             .logout(logout.id)
             .session(session.id)
@@ -101,28 +109,65 @@ impl UseCases {
         Ok(Begun { changes, logout, handle, locked })
     }
 
+    /// Sends a browser that is not at the page of its logout to the next party, or to the end. What is
+    /// shown of the logout is shown at that page.
+    pub(super) async fn send_on(
+        &self,
+        logout: Logout,
+        handle: Option<&Token>,
+        again: bool,
+        now: Timestamp,
+    ) -> Result<Reply, Failure> {
+        match handle {
+            // Frames count as shown when the page is, and not before.
+            Some(handle) if logout.has_open_frame() => Ok(self.to_its_page(handle)),
+            Some(handle) => {
+                let reply = self.go_on(logout, Some(handle), Vec::new(), again, now).await?;
+                Ok(self.at_its_page(reply, handle))
+            }
+            None => self.go_on(logout, None, Vec::new(), again, now).await,
+        }
+    }
+
     /// Sends the browser to the next party, or to the end. `events` happened on the way here;
     /// `again` has an IdP that was asked already asked once more.
     pub(super) async fn go_on(
         &self,
-        mut logout: Logout,
+        logout: Logout,
         handle: Option<&Token>,
-        events: Vec<Event>,
+        mut events: Vec<Event>,
         again: bool,
-        mut now: Timestamp,
+        now: Timestamp,
     ) -> Result<Reply, Failure> {
+        if let Some(owed) = logout.document.owed_answer.clone() {
+            return self.go_on_to_answer(logout, &owed, events, now).await;
+        }
+        events.push(self.browser_here(again));
+        let (logout, step, now) = self.advance(logout, events, now).await?;
+        let language = logout.document.language;
+        Ok(self.step(logout, step, handle, now).await?.in_language(language))
+    }
+
+    /// The browser is here, and a message to an IdP could be sent with it.
+    pub(super) fn browser_here(&self, again: bool) -> Event {
         let request_id = self.rng().saml_id();
         let relay_state = self.relay_state(&request_id).hash();
+        Event::BrowserHere { asked: Asked { request_id, relay_state }, again }
+    }
+
+    /// Applies events, and writes down what follows from them.
+    pub(super) async fn advance(
+        &self,
+        mut logout: Logout,
+        events: Vec<Event>,
+        mut now: Timestamp,
+    ) -> Result<(Logout, Step, Timestamp), Failure> {
         for _ in 0..TRIES {
-            let asked = Asked { request_id: request_id.clone(), relay_state };
-            let here = Event::BrowserHere { asked, again };
-            let decision = logout.clone().on(events.iter().cloned().chain([here]), now);
+            let decision = logout.clone().on(events.iter().cloned(), now);
             match self.store().commit(now, decision.changes).await {
                 Ok(()) => {
                     self.a_leg_closed(decision.logout.id);
-                    let language = decision.logout.document.language;
-                    let reply = self.step(decision.logout, decision.next, handle, now).await?;
-                    return Ok(reply.in_language(language));
+                    return Ok((decision.logout, decision.next, now));
                 }
                 Err(CommitError::Conflict { .. } | CommitError::Unknown) => {
                     (logout, now) = self.read_again(logout.id).await?;
@@ -131,6 +176,17 @@ impl UseCases {
             }
         }
         Err(Failure::Contended)
+    }
+
+    pub(super) fn page_seed(&self) -> String {
+        self.rng().handle().expose().to_owned()
+    }
+
+    /// The handle of a logout's page: nobody can guess it, and whoever goes on with the logout can be
+    /// sent there again.
+    pub(super) fn page_handle(&self, seed: &str) -> Token {
+        let mac = keyed_hash(&self.keys().csrf, &[b"logout_page", seed.as_bytes()]);
+        Token::from_bytes(mac.split_at(16).0)
     }
 
     /// The RelayState that goes with a request: nobody can guess it, and the same request always
@@ -143,15 +199,21 @@ impl UseCases {
     /// Where this would show a page of the logout, sends the browser to that page's own address: it
     /// can be loaded again, and no message of an IdP stays in the address bar.
     pub(super) fn at_its_page(&self, reply: Reply, handle: &Token) -> Reply {
-        match reply.next {
-            Next::Page(page)
-                if matches!(*page, Page::LogoutEnd { .. } | Page::LogoutWaiting { .. }) =>
-            {
-                let next = Next::Redirect(self.settings().logout_page_url(handle.expose()));
-                Reply { next, ..reply }
+        let is_of_the_logout = match &reply.next {
+            Next::Frames { .. } => true,
+            Next::Page(page) => {
+                matches!(**page, Page::LogoutEnd { .. } | Page::LogoutWaiting { .. })
             }
-            _ => reply,
+            Next::Redirect(_) | Next::Post(_) => false,
+        };
+        match is_of_the_logout {
+            true => Reply { next: self.to_its_page(handle).next, ..reply },
+            false => reply,
         }
+    }
+
+    pub(super) fn to_its_page(&self, handle: &Token) -> Reply {
+        Reply::redirect(self.settings().logout_page_url(handle.expose()))
     }
 
     /// A logout as it is now.
@@ -169,6 +231,7 @@ impl UseCases {
         now: Timestamp,
     ) -> Result<Reply, Failure> {
         match step {
+            Step::Frames(legs) => Ok(self.frames_page(self.frames_of(&logout, &legs), &logout)),
             Step::AskIdp(leg) => self.ask_idp(&logout, leg, handle, now).await,
             Step::Wait(leg) => Ok(waiting(&logout, leg, handle)),
             Step::Finish => self.finish(logout, now).await,

@@ -6,10 +6,13 @@ use crate::http::visit::Visit;
 use crate::secret::Token;
 use crate::use_cases::{Failure, PageAnswer};
 
-/// `GET /connect/logout/{handle}`: the question, the wait or the end of one logout
+/// `GET /connect/logout/{handle}`: the question, the frames, the wait or the end of one logout
 pub(super) async fn show(Path(handle): Path<String>, visit: Visit) -> Result<Response, PageError> {
-    let handle = Token::received(&handle);
-    let reply = visit.use_cases().logout_page(&handle, &visit.browser).await;
+    let (handle, use_cases) = (Token::received(&handle), visit.use_cases());
+    let reply = match visit.params.single("frames") {
+        Ok(Some("done")) => use_cases.frames_done(&handle).await,
+        _ => use_cases.logout_page(&handle, &visit.browser).await,
+    };
     visit.answer(reply)
 }
 

@@ -63,7 +63,7 @@ fn whole(whole: Whole, text: &text::End) -> (&'static str, &'static str) {
 
 fn party_line(leg: &Leg, text: &Text) -> PartyLine {
     let (kind, name) = match &leg.party {
-        Party::App { client } => (text.end.app, client.to_string()),
+        Party::App { client, .. } => (text.end.app, client.to_string()),
         Party::Idp { idp, .. } => (text.end.idp, idp.to_string()),
     };
     let known = &text.end.leg;
@@ -72,6 +72,7 @@ fn party_line(leg: &Leg, text: &Text) -> PartyLine {
         Some(LegOutcome::Confirmed) => (known.confirmed, "good"),
         Some(LegOutcome::Partial) => (known.partial, "warn"),
         Some(LegOutcome::Refused) => (known.refused, "bad"),
+        Some(LegOutcome::Unconfirmed) if leg.is_frame() => (known.unconfirmed_frame, "warn"),
         Some(LegOutcome::Unconfirmed) => (known.unconfirmed, "warn"),
         Some(LegOutcome::NoAnswer) => (known.no_answer, "bad"),
         Some(LegOutcome::NotSent) => (known.not_sent, "bad"),

@@ -100,6 +100,18 @@ pub(super) struct LogoutConfirm<'a> {
     pub target_refused: bool,
 }
 
+/// One frame for each app. It goes on when all have loaded, where script runs; else when their time
+/// is over.
+#[derive(Template)]
+#[template(path = "logout_frames.html")]
+pub(super) struct LogoutFrames<'a> {
+    pub layout: &'a Layout,
+    pub frames: Vec<Link>,
+    pub onward: &'a str,
+    pub seconds: u64,
+    pub nonce: &'a str,
+}
+
 #[derive(Template)]
 #[template(path = "logout_waiting.html")]
 pub(super) struct LogoutWaiting<'a> {

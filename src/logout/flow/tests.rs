@@ -3,8 +3,8 @@ use std::time::Duration;
 use super::*;
 use crate::connection::BrowserBinding;
 use crate::id::{BrowserSessionId, LogoutId};
-use crate::logout::{LogoutDocument, Outcome, Reason};
-use crate::oidc::{LogoutScope, Subject};
+use crate::logout::{AppChannel, LogoutDocument, Outcome, Reason};
+use crate::oidc::{FrontchannelLogoutUri, LogoutScope, Subject};
 use crate::rng::Rng;
 
 fn at(second: i64) -> Timestamp {
@@ -13,7 +13,14 @@ fn at(second: i64) -> Timestamp {
 
 fn app() -> (Party, LegState) {
     let due = LegState::Due { attempts: 0, next_try: at(30), last_error: None };
-    (Party::App { client: "app".parse().unwrap() }, due)
+    (Party::App { client: "app".parse().unwrap(), channel: AppChannel::BackChannel }, due)
+}
+
+fn frame() -> (Party, LegState) {
+    let registered = crate::oidc::RegisteredRedirectUri::parse("https://app.example/cb").unwrap();
+    let location = FrontchannelLogoutUri::parse("https://app.example/out", &[registered]).unwrap();
+    let channel = AppChannel::FrontChannel { location };
+    (Party::App { client: "framed".parse().unwrap(), channel }, LegState::Planned)
 }
 
 fn idp(rung: Rung) -> (Party, LegState) {
@@ -65,6 +72,8 @@ fn logout(legs: Vec<(Party, LegState)>) -> Logout {
             initiator: None,
             target: None,
             language: None,
+            page_seed: String::new(),
+            owed_answer: None,
         },
         created_at: at(0),
         deadline: at(600),
@@ -118,6 +127,73 @@ fn idps_are_asked_one_after_the_other_and_then_it_is_finished() {
     assert_eq!(done.logout.answered_at, Some(at(4)));
     assert_eq!(done.logout.settled_at, Some(at(4)));
     assert_eq!(done.logout.outcome(), Outcome::Complete);
+}
+
+#[test]
+fn frames_are_shown_on_one_page_before_any_idp_is_asked() {
+    let start = logout(vec![frame(), app(), frame(), idp(slo())]);
+    let (one, two, corp) = (start.legs[0].id, start.legs[2].id, start.legs[3].id);
+
+    let shown = start.on([here()], at(1));
+    assert_eq!(shown.next, Next::Frames(vec![one, two]));
+    assert_eq!(shown.logout.legs[0].state, LegState::Waiting { since: at(1) });
+    let sent = |change: &&Change| matches!(change, Change::Record(event) if event.kind == AuditKind::LegSent);
+    assert_eq!(shown.changes.iter().filter(sent).count(), 2);
+    // The page loaded again says the same, and changes nothing.
+    let again = shown.logout.clone().on([here_again()], at(2));
+    assert_eq!(again.next, Next::Frames(vec![one, two]));
+    assert!(again.changes.is_empty());
+
+    let asked = shown.logout.on([Event::FramesDone, here()], at(3));
+    assert_eq!(asked.next, Next::AskIdp(corp));
+    let unconfirmed = Some(LegOutcome::Unconfirmed);
+    assert_eq!(outcomes(&asked.logout), [unconfirmed, None, unconfirmed, None]);
+    assert_eq!(asked.logout.answered_at, None);
+    // Coming back once more changes nothing.
+    assert!(asked.logout.clone().on([Event::FramesDone], at(4)).changes.is_empty());
+    let answer = success(&asked.logout, 3, true);
+    let done = asked.logout.on([answer], at(5));
+    assert_eq!((done.next, done.logout.answered_at), (Next::Finish, Some(at(5))));
+    assert_eq!(done.logout.outcome(), Outcome::Partial, "no frame proves anything");
+}
+
+#[test]
+fn frames_that_were_never_shown_are_not_done() {
+    let start = logout(vec![frame()]);
+    let early = start.clone().on([Event::FramesDone], at(1));
+    assert!(early.changes.is_empty());
+    assert_eq!(early.next, Next::Continue, "a browser is still needed");
+    // Whatever the way, the page comes first.
+    let page = start.clone().on([Event::FramesDone, here()], at(1));
+    assert_eq!(page.next, Next::Frames(vec![start.legs[0].id]));
+    let done = page.logout.on([Event::FramesDone, here()], at(2));
+    assert_eq!((done.next, done.logout.answered_at), (Next::Finish, Some(at(2))));
+}
+
+#[test]
+fn the_deadline_ends_frames_too() {
+    let start = logout(vec![frame(), frame()]);
+    let never = start.clone().on([Event::DeadlinePassed], at(600)).logout;
+    assert_eq!(outcomes(&never), [Some(LegOutcome::NotSent); 2]);
+    assert_eq!(never.outcome(), Outcome::LocalOnly);
+    let shown = start.on([here()], at(1)).logout;
+    let left = shown.on([Event::DeadlinePassed], at(600)).logout;
+    assert_eq!(outcomes(&left), [Some(LegOutcome::NoAnswer); 2]);
+    for over in [&never, &left] {
+        assert_eq!((over.answered_at, over.settled_at), (Some(at(600)), Some(at(600))));
+        assert!(over.clone().on([Event::FramesDone], at(700)).changes.is_empty());
+    }
+}
+
+#[test]
+fn a_frame_takes_no_answer_and_is_not_given_up_like_an_idp() {
+    let shown = logout(vec![frame()]).on([here()], at(1)).logout;
+    let answer = success(&shown, 0, true);
+    let gave_up = Event::GaveUp { leg: shown.legs[0].id };
+    let tried = Event::Tried { leg: shown.legs[0].id, attempt: Attempt::Confirmed };
+    for event in [answer, gave_up, tried, Event::Leased] {
+        assert!(shown.clone().on([event.clone()], at(2)).changes.is_empty(), "{event:?}");
+    }
 }
 
 #[test]

@@ -158,8 +158,10 @@ impl Browser {
         self.navigate(url, navigation).await
     }
 
-    /// Loads a frame of `page` through its redirects, as the browser does by itself.
+    /// Loads a frame of `page` through its redirects, as the browser does by itself. Panics where the
+    /// page's own policy forbids it.
     pub async fn load_frame(&mut self, page: &Page, src: &str) -> Page {
+        page.check_frame_src(src);
         let mut navigation = Navigation::get(Some(page.url.clone()));
         navigation.framed_by = Some(page.url.clone());
         let frame = self.navigate(page.join(src), navigation).await;
@@ -195,10 +197,14 @@ impl Browser {
         panic!("too many redirects: {:#?}", self.history);
     }
 
-    /// Follows redirects, forms that submit themselves and `meta refresh`, until the window rests.
+    /// Follows redirects, forms that submit themselves and `meta refresh`, until the window rests. A page
+    /// with frames has them loaded before it is left.
     pub async fn settle(&mut self, page: Page) -> Page {
         let mut page = self.follow(page).await;
         for _ in 0..MOST_HOPS {
+            for frame in page.frames() {
+                self.load_frame(&page, frame.as_str()).await;
+            }
             let next = if html::submits_itself(&page.body) {
                 self.submit(&page, &[]).await
             } else if let Some(refresh) = page.refresh() {
@@ -316,6 +322,20 @@ impl Page {
         html::frames(&self.body).iter().map(|src| self.join(src)).collect()
     }
 
+    /// Whether a page of this origin, and no other, may have this one in a frame.
+    pub fn may_be_framed_by(&self, origin: &str) -> bool {
+        let is_named = |sources: &str| sources.split(' ').collect::<Vec<_>>() == [origin];
+        self.directive("frame-ancestors").is_some_and(is_named)
+            && self.header("x-frame-options").is_none()
+    }
+
+    /// The sources of one directive of the page's content security policy.
+    pub fn directive(&self, name: &str) -> Option<&str> {
+        let directives = self.header("content-security-policy")?.split(';').map(str::trim);
+        let mut found = directives.filter_map(|text| text.strip_prefix(name)?.strip_prefix(' '));
+        found.next()
+    }
+
     /// The visible text.
     pub fn text(&self) -> String {
         html::text(&self.body)
@@ -339,9 +359,19 @@ impl Page {
     }
 
     fn policy(&self, directive: &str) -> Option<String> {
-        let directives = self.header("content-security-policy")?.split(';').map(str::trim);
-        let found = directives.filter_map(|text| text.strip_prefix(directive)).next()?;
-        Some(format!("{} {}", self.url.origin().ascii_serialization(), found.trim()))
+        let sources = self.directive(directive)?;
+        Some(format!("{} {}", self.url.origin().ascii_serialization(), sources))
+    }
+
+    fn check_frame_src(&self, src: &str) {
+        if self.header("content-security-policy").is_none() {
+            return;
+        }
+        let origin = self.join(src).origin().ascii_serialization();
+        let allowed = self.directive("frame-src").or_else(|| self.directive("default-src"));
+        let is_allowed =
+            allowed.is_none_or(|sources| sources.split(' ').any(|source| source == origin));
+        assert!(is_allowed, "the page's frame-src ({allowed:?}) forbids {src}");
     }
 }
 

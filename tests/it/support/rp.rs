@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Html;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -49,10 +49,22 @@ pub enum Answer {
     Hang,
 }
 
+/// A frame of this app that a browser loaded.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LoadedFrame {
+    /// The query, as it came.
+    pub query: String,
+    /// Whether a cookie of the app's own came with it.
+    pub has_cookie: bool,
+}
+
 #[derive(Debug)]
 struct Shared {
     answer: Mutex<Answer>,
     received: Mutex<Vec<String>>,
+    frames: Mutex<Vec<LoadedFrame>>,
+    /// The app forbids everybody to have its pages in a frame.
+    refuses_frames: Mutex<bool>,
     /// Each session that this app believes to be live, by its `sid`.
     signed_in: Mutex<BTreeMap<String, Session>>,
 }
@@ -96,18 +108,21 @@ pub enum Failure {
 }
 
 impl RelyingParty {
-    /// Listens on loopback: `/callback`, `/backchannel-logout` and `/signed-out` are its pages. Client
+    /// Listens on loopback: `/callback`, `/signed-out` and the two for logouts are its pages. Client
     /// id and secret are fields, to be set once the client is registered.
     pub async fn start(client_id: &str, provider: Provider) -> Self {
         let shared = Arc::new(Shared {
             answer: Mutex::new(Answer::Status(200)),
             received: Mutex::default(),
+            frames: Mutex::default(),
+            refuses_frames: Mutex::default(),
             signed_in: Mutex::default(),
         });
         let routes = Router::new()
             .route("/callback", get(|| async { Html("<title>App</title>signed in") }))
             .route("/signed-out", get(|| async { Html("<title>App</title>signed out") }))
             .route("/backchannel-logout", post(receive))
+            .route("/frontchannel-logout", get(load_frame))
             .with_state(Arc::clone(&shared));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket");
@@ -156,6 +171,10 @@ impl RelyingParty {
 
     pub fn backchannel_logout_uri(&self) -> String {
         format!("http://{}/backchannel-logout", self.address)
+    }
+
+    pub fn frontchannel_logout_uri(&self) -> String {
+        format!("{}/frontchannel-logout", self.origin)
     }
 
     /// Begins a sign-in with state, nonce and PKCE (S256). `extra` adds parameters.
@@ -259,6 +278,16 @@ impl RelyingParty {
         lock(&self.shared.received).clone()
     }
 
+    /// Every frame loaded so far, oldest first.
+    pub fn loaded_frames(&self) -> Vec<LoadedFrame> {
+        lock(&self.shared.frames).clone()
+    }
+
+    /// From now on it answers with `X-Frame-Options: DENY`.
+    pub fn refuse_frames(&self) {
+        *lock(&self.shared.refuses_frames) = true;
+    }
+
     /// The claims of every logout token received, each verified by Back-Channel Logout 1.0, 2.6; the
     /// sessions that they name end here: without a `sid` all of that person.
     pub async fn logouts(&self) -> Result<Vec<Claims>, String> {
@@ -351,6 +380,16 @@ impl RelyingParty {
             body,
         };
         wire::send(self.provider.address, request).await
+    }
+}
+
+async fn load_frame(State(shared): State<Arc<Shared>>, headers: HeaderMap, uri: Uri) -> Response {
+    let query = uri.query().unwrap_or_default().to_owned();
+    let has_cookie = headers.contains_key("cookie");
+    lock(&shared.frames).push(LoadedFrame { query, has_cookie });
+    match *lock(&shared.refuses_frames) {
+        true => ([("x-frame-options", "DENY")], Html("signed out")).into_response(),
+        false => Html("signed out").into_response(),
     }
 }
 

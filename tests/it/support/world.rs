@@ -275,9 +275,31 @@ impl World {
 
     /// As above, with more settings.
     pub async fn app_with(&self, id: &str, settings: Value) -> RelyingParty {
-        let mut app = RelyingParty::start(id, self.provider()).await.with_clock(&self.clock);
+        self.register(self.unregistered(id).await, settings).await
+    }
+
+    /// A registered app that is told of logouts by a frame in the browser, and by nothing else.
+    pub async fn framed_app(&self, id: &str) -> RelyingParty {
+        let app = self.unregistered(id).await;
+        let uri = app.frontchannel_logout_uri();
+        self.register_framed(app, &uri).await
+    }
+
+    /// As above, with this address for its frame.
+    pub async fn register_framed(&self, app: RelyingParty, uri: &str) -> RelyingParty {
+        let only = json!({ "backchannel_logout_uri": null, "frontchannel_logout_uri": uri });
+        self.register(app, only).await
+    }
+
+    /// An app that runs, and that nobody knows yet.
+    pub async fn unregistered(&self, id: &str) -> RelyingParty {
+        RelyingParty::start(id, self.provider()).await.with_clock(&self.clock)
+    }
+
+    /// Registers an app that runs, with more settings.
+    pub async fn register(&self, mut app: RelyingParty, settings: Value) -> RelyingParty {
         let mut wanted = json!({
-            "id": id,
+            "id": app.client_id,
             "redirect_uris": [app.redirect_uri()],
             "post_logout_redirect_uris": [app.post_logout_redirect_uri()],
             "backchannel_logout_uri": app.backchannel_logout_uri(),

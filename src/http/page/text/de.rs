@@ -1,6 +1,6 @@
 use super::{
-    Around, ChooseIdp, Confirm, End, Error, Headings, Legs, OneMoment, Relogin, Said, Summaries,
-    Text, Waiting,
+    Around, ChooseIdp, Confirm, End, Error, Frames, Headings, Legs, OneMoment, Relogin, Said,
+    Summaries, Text, Waiting,
 };
 
 pub(super) static TEXT: Text = Text {
@@ -70,6 +70,14 @@ pub(super) static TEXT: Text = Text {
         heading: "Sie sind weiterhin angemeldet",
         text: "Es wurde nichts beendet. Sie können diese Seite schließen.",
     },
+    frames: Frames {
+        title: "Abmeldung läuft",
+        heading: "Sie sind hier abgemeldet",
+        told: "Diese Apps erfahren es über Ihren Browser:",
+        hint: "Ob es geklappt hat, können sie uns nicht sagen. Wenn Ihr Browser Cookies \
+               innerhalb anderer Seiten sperrt, bleiben Sie bei einer solchen App vielleicht \
+               angemeldet. Melden Sie sich im Zweifel auch dort ab.",
+    },
     waiting: Waiting {
         title: "Abmeldung läuft",
         heading: "Sie sind hier abgemeldet",
@@ -109,6 +117,8 @@ pub(super) static TEXT: Text = Text {
             refused: "Die Antwort war: Sie wurden dort nicht abgemeldet.",
             unconfirmed: "Wir haben Bescheid gesagt, aber nichts beweist, dass Sie dort abgemeldet \
                           sind.",
+            unconfirmed_frame: "Sie hat es über Ihren Browser erfahren. Wenn er ihre Cookies dabei sperrt, \
+                                sind Sie dort vielleicht noch angemeldet.",
             no_answer: "Keine Antwort. Vielleicht sind Sie dort noch angemeldet.",
             not_sent: "Hier wurde nicht gefragt. Vielleicht sind Sie dort noch angemeldet.",
             not_possible: "Wir können dort nicht Bescheid sagen. Vielleicht sind Sie dort noch \

@@ -1,6 +1,6 @@
 use super::{
-    Around, ChooseIdp, Confirm, End, Error, Headings, Legs, OneMoment, Relogin, Said, Summaries,
-    Text, Waiting,
+    Around, ChooseIdp, Confirm, End, Error, Frames, Headings, Legs, OneMoment, Relogin, Said,
+    Summaries, Text, Waiting,
 };
 
 pub(super) static TEXT: Text = Text {
@@ -64,6 +64,14 @@ pub(super) static TEXT: Text = Text {
         heading: "You are still signed in",
         text: "Nothing was ended. You can close this page.",
     },
+    frames: Frames {
+        title: "Signing out",
+        heading: "You are signed out here",
+        told: "These apps are being told through your browser:",
+        hint: "They cannot tell us whether it worked. If your browser blocks cookies inside \
+               other pages, you may stay signed in to such an app. To be sure, sign out there \
+               too.",
+    },
     waiting: Waiting {
         title: "Signing out",
         heading: "You are signed out here",
@@ -96,6 +104,8 @@ pub(super) static TEXT: Text = Text {
             partial: "Signed out there, but some other services that use it may still be open.",
             refused: "It answered that it did not sign you out.",
             unconfirmed: "We told it, but it gave no proof that you are signed out.",
+            unconfirmed_frame: "It was told through your browser. If your browser blocks its cookies there, \
+                                you may still be signed in.",
             no_answer: "It did not answer. You may still be signed in there.",
             not_sent: "It was not told. You may still be signed in there.",
             not_possible: "It offers no way to be told. You may still be signed in there.",

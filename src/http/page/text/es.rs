@@ -1,6 +1,6 @@
 use super::{
-    Around, ChooseIdp, Confirm, End, Error, Headings, Legs, OneMoment, Relogin, Said, Summaries,
-    Text, Waiting,
+    Around, ChooseIdp, Confirm, End, Error, Frames, Headings, Legs, OneMoment, Relogin, Said,
+    Summaries, Text, Waiting,
 };
 
 pub(super) static TEXT: Text = Text {
@@ -70,6 +70,14 @@ pub(super) static TEXT: Text = Text {
         heading: "Su sesión sigue abierta",
         text: "No se ha cerrado nada. Puede cerrar esta página.",
     },
+    frames: Frames {
+        title: "Cerrando la sesión",
+        heading: "Ha cerrado la sesión aquí",
+        told: "Estas aplicaciones reciben el aviso a través de su navegador:",
+        hint: "No pueden decirnos si ha funcionado. Si su navegador bloquea las cookies \
+               dentro de otras páginas, su sesión puede seguir abierta en una de ellas. En \
+               caso de duda, ciérrela también allí.",
+    },
     waiting: Waiting {
         title: "Cerrando la sesión",
         heading: "Ha cerrado la sesión aquí",
@@ -108,6 +116,8 @@ pub(super) static TEXT: Text = Text {
                       abiertos.",
             refused: "Ha respondido que no ha cerrado su sesión.",
             unconfirmed: "La hemos avisado, pero nada demuestra que su sesión esté cerrada allí.",
+            unconfirmed_frame: "Ha recibido el aviso a través de su navegador. Si este bloquea allí sus \
+                                cookies, su sesión puede seguir abierta.",
             no_answer: "No ha respondido. Puede que su sesión siga abierta allí.",
             not_sent: "No se la ha avisado. Puede que su sesión siga abierta allí.",
             not_possible: "No ofrece ninguna forma de avisarla. Puede que su sesión siga abierta \

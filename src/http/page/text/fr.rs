@@ -1,6 +1,6 @@
 use super::{
-    Around, ChooseIdp, Confirm, End, Error, Headings, Legs, OneMoment, Relogin, Said, Summaries,
-    Text, Waiting,
+    Around, ChooseIdp, Confirm, End, Error, Frames, Headings, Legs, OneMoment, Relogin, Said,
+    Summaries, Text, Waiting,
 };
 
 pub(super) static TEXT: Text = Text {
@@ -70,6 +70,15 @@ pub(super) static TEXT: Text = Text {
         heading: "Vous êtes toujours connecté",
         text: "Rien n’a été interrompu. Vous pouvez fermer cette page.",
     },
+    frames: Frames {
+        title: "Déconnexion en cours",
+        heading: "Vous êtes déconnecté ici",
+        told: "Ces applications sont prévenues par votre navigateur :",
+        hint: "Elles ne peuvent pas nous dire si cela a fonctionné. Si votre navigateur \
+               bloque les cookies à l’intérieur d’autres pages, vous restez peut-être \
+               connecté à une telle application. En cas de doute, déconnectez-vous aussi là- \
+               bas.",
+    },
     waiting: Waiting {
         title: "Déconnexion en cours",
         heading: "Vous êtes déconnecté ici",
@@ -108,6 +117,8 @@ pub(super) static TEXT: Text = Text {
                       ouverts.",
             refused: "Elle a répondu qu’elle ne vous a pas déconnecté.",
             unconfirmed: "Nous l’avons prévenue, mais rien ne prouve que vous y êtes déconnecté.",
+            unconfirmed_frame: "Elle a été prévenue par votre navigateur. S’il bloque ses cookies à cet \
+                                endroit, vous y êtes peut-être encore connecté.",
             no_answer: "Elle n’a pas répondu. Vous y êtes peut-être encore connecté.",
             not_sent: "Elle n’a pas été prévenue. Vous y êtes peut-être encore connecté.",
             not_possible: "Elle n’offre aucun moyen d’être prévenue. Vous y êtes peut-être encore \

@@ -20,6 +20,7 @@ pub(in crate::http) struct Text {
     pub choose_idp: ChooseIdp,
     pub confirm: Confirm,
     pub kept: Said,
+    pub frames: Frames,
     pub waiting: Waiting,
     pub end: End,
     pub relogin: Relogin,
@@ -79,6 +80,16 @@ pub(in crate::http) struct Confirm {
     pub no: &'static str,
 }
 
+/// Apps are told through the browser.
+pub(in crate::http) struct Frames {
+    pub title: &'static str,
+    pub heading: &'static str,
+    /// Before the list of them.
+    pub told: &'static str,
+    /// What nobody can know.
+    pub hint: &'static str,
+}
+
 pub(in crate::http) struct Waiting {
     pub title: &'static str,
     pub heading: &'static str,
@@ -136,6 +147,8 @@ pub(in crate::http) struct Legs {
     pub partial: &'static str,
     pub refused: &'static str,
     pub unconfirmed: &'static str,
+    /// Of an app that was told through the browser.
+    pub unconfirmed_frame: &'static str,
     pub no_answer: &'static str,
     pub not_sent: &'static str,
     pub not_possible: &'static str,

@@ -123,6 +123,32 @@ async fn wrong(on: On) {
         (json!({"post_logout_redirect_uris": ["/x"]}), "post_logout_redirect_uris", "/x"),
         (json!({"backchannel_logout_uri": "ftp://x"}), "backchannel_logout_uri", "ftp://x"),
         (
+            json!({"frontchannel_logout_uri": "https://other.example/out"}),
+            "frontchannel_logout_uri",
+            "https://other.example/out",
+        ),
+        (
+            json!({"frontchannel_logout_uri": "https://app.example:8443/out"}),
+            "frontchannel_logout_uri",
+            "https://app.example:8443/out",
+        ),
+        (
+            json!({"frontchannel_logout_uri": "https://app.example/out#x"}),
+            "frontchannel_logout_uri",
+            "fragment",
+        ),
+        (json!({"frontchannel_logout_uri": "/out"}), "frontchannel_logout_uri", "/out"),
+        (
+            json!({"frontchannel_logout_uri": "javascript:alert(1)"}),
+            "frontchannel_logout_uri",
+            "javascript:alert(1)",
+        ),
+        (
+            json!({"frontchannel_logout_uri": "https://app.example/\"><script>"}),
+            "frontchannel_logout_uri",
+            "characters",
+        ),
+        (
             json!({"allowed_logout_urls": ["https://*.com/"]}),
             "allowed_logout_urls",
             "https://*.com/",

@@ -157,6 +157,8 @@ fn a_client_is_added_listed_and_shown_and_its_secret_only_once() {
         "https://wiki.example/callback",
         "--post-logout-redirect-uri",
         "https://wiki.example/bye",
+        "--frontchannel-logout-uri",
+        "https://wiki.example/out?a=b",
         "--scope",
         "all_apps",
     ]);
@@ -167,6 +169,7 @@ fn a_client_is_added_listed_and_shown_and_its_secret_only_once() {
     let shown = place.json(&["client", "show", "wiki", "--json"]);
     assert_eq!(shown["redirect_uris"], json!(["https://wiki.example/callback"]));
     assert_eq!(shown["scope"], "all_apps");
+    assert_eq!(shown["frontchannel_logout_uri"], "https://wiki.example/out?a=b");
     let list = place.json(&["client", "list", "--json"]);
     assert_eq!(list, json!([shown]));
     let read = place.done(&["client", "show", "wiki"]);
@@ -174,6 +177,7 @@ fn a_client_is_added_listed_and_shown_and_its_secret_only_once() {
         read.contains("client                   wiki\nkind                     confidential\n")
     );
     assert!(read.contains("scope of a logout        all_apps\n"), "{read}");
+    assert!(read.contains("told at logout by        https://wiki.example/out?a=b\n"), "{read}");
     for text in [shown.to_string(), read, place.done(&["client", "list"])] {
         assert!(text.contains("wiki") && !text.contains(secret), "{text}");
     }

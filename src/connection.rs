@@ -180,6 +180,12 @@ pub enum BrowserBinding {
     Post,
 }
 
+impl fmt::Display for BrowserBinding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Binding::from(*self).fmt(f)
+    }
+}
+
 impl From<BrowserBinding> for Binding {
     fn from(binding: BrowserBinding) -> Self {
         match binding {

@@ -140,7 +140,7 @@ impl RefreshReport {
 fn endpoint(endpoint: &Endpoint) -> String {
     let returns = endpoint.response_location.as_ref();
     let returns = returns.map(|url| format!(" (responses to {url})")).unwrap_or_default();
-    format!("{:?} {}{returns}", endpoint.binding, endpoint.location)
+    format!("{} {}{returns}", endpoint.binding, endpoint.location)
 }
 
 fn other(other: &OtherEndpoint) -> String {
@@ -153,7 +153,7 @@ fn key(info: &KeyInfo) -> String {
         None => ", no certificate".to_owned(),
     };
     let both = if info.meant_for == KeyUse::Both { ", for signing and encryption" } else { "" };
-    format!("{:?} {} bits {}{certificate}{both}", info.kind, info.bits, info.thumbprint)
+    format!("{} {} bits {}{certificate}{both}", info.kind, info.bits, info.thumbprint)
 }
 
 /// What logout does for each thing that an assertion may hold: asked of the code that does it.
@@ -207,13 +207,13 @@ fn asserted(name_id: bool, session_index: bool) -> SignedIn {
 fn then(rung: &Rung) -> String {
     match rung {
         Rung::SingleLogout { binding, location } => {
-            format!("A signed LogoutRequest goes by {binding:?} to {location}.")
+            format!("A signed LogoutRequest goes by {binding} to {location}.")
         }
         Rung::Soap { location } => {
             format!("A signed LogoutRequest goes by SOAP from here to {location}.")
         }
         Rung::LoginUrl { binding, location } => format!(
-            "There is no logout URL that fits: the LogoutRequest goes by {binding:?} to the login \
+            "There is no logout URL that fits: the LogoutRequest goes by {binding} to the login \
              URL {location}, and without an answer the outcome is `unconfirmed`."
         ),
         Rung::Url { location } => format!(

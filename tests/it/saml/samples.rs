@@ -31,8 +31,8 @@ const SAMPLES: [Sample; 12] = [
     Sample {
         file: "adfs",
         product: Some("AD FS"),
-        sign_in: &["Redirect", "Post"],
-        single_logout: &["Redirect", "Post"],
+        sign_in: &["Redirect", "POST"],
+        single_logout: &["Redirect", "POST"],
         keys: (2, 1),
         signature: "unchecked",
         unused: 0,
@@ -43,8 +43,8 @@ const SAMPLES: [Sample; 12] = [
     Sample {
         file: "auth0",
         product: Some("Auth0"),
-        sign_in: &["Redirect", "Post"],
-        single_logout: &["Redirect", "Post"],
+        sign_in: &["Redirect", "POST"],
+        single_logout: &["Redirect", "POST"],
         keys: (1, 0),
         signature: "none",
         unused: 0,
@@ -55,7 +55,7 @@ const SAMPLES: [Sample; 12] = [
     Sample {
         file: "entra",
         product: Some("Microsoft Entra ID"),
-        sign_in: &["Redirect", "Post"],
+        sign_in: &["Redirect", "POST"],
         single_logout: &["Redirect"],
         keys: (1, 0),
         signature: "unchecked",
@@ -67,7 +67,7 @@ const SAMPLES: [Sample; 12] = [
     Sample {
         file: "google",
         product: Some("Google Workspace"),
-        sign_in: &["Redirect", "Post"],
+        sign_in: &["Redirect", "POST"],
         single_logout: &[],
         keys: (1, 0),
         signature: "none",
@@ -79,8 +79,8 @@ const SAMPLES: [Sample; 12] = [
     Sample {
         file: "keycloak",
         product: Some("Keycloak"),
-        sign_in: &["Post", "Redirect", "Soap"],
-        single_logout: &["Post", "Redirect", "Soap"],
+        sign_in: &["POST", "Redirect", "SOAP"],
+        single_logout: &["POST", "Redirect", "SOAP"],
         keys: (1, 0),
         signature: "none",
         // Artifact for sign-in and logout, and the resolution service.
@@ -92,7 +92,7 @@ const SAMPLES: [Sample; 12] = [
     Sample {
         file: "okta",
         product: Some("Okta"),
-        sign_in: &["Post", "Redirect"],
+        sign_in: &["POST", "Redirect"],
         single_logout: &[],
         keys: (1, 0),
         signature: "none",
@@ -104,8 +104,8 @@ const SAMPLES: [Sample; 12] = [
     Sample {
         file: "okta-with-single-logout",
         product: Some("Okta"),
-        sign_in: &["Post", "Redirect"],
-        single_logout: &["Post", "Redirect"],
+        sign_in: &["POST", "Redirect"],
+        single_logout: &["POST", "Redirect"],
         keys: (1, 0),
         signature: "none",
         unused: 0,
@@ -116,7 +116,7 @@ const SAMPLES: [Sample; 12] = [
     Sample {
         file: "onelogin",
         product: Some("OneLogin"),
-        sign_in: &["Redirect", "Post", "Soap"],
+        sign_in: &["Redirect", "POST", "SOAP"],
         single_logout: &["Redirect"],
         keys: (1, 0),
         signature: "none",
@@ -128,8 +128,8 @@ const SAMPLES: [Sample; 12] = [
     Sample {
         file: "pingfederate",
         product: Some("PingFederate"),
-        sign_in: &["Post", "Redirect"],
-        single_logout: &["Post", "Redirect"],
+        sign_in: &["POST", "Redirect"],
+        single_logout: &["POST", "Redirect"],
         keys: (1, 0),
         signature: "none",
         unused: 0,
@@ -141,8 +141,8 @@ const SAMPLES: [Sample; 12] = [
         file: "pysaml2",
         // Nothing in it tells: the addresses are the installation's own.
         product: None,
-        sign_in: &["Redirect", "Post"],
-        single_logout: &["Soap", "Post", "Redirect"],
+        sign_in: &["Redirect", "POST"],
+        single_logout: &["SOAP", "POST", "Redirect"],
         keys: (1, 1),
         signature: "none",
         unused: 0,
@@ -153,8 +153,8 @@ const SAMPLES: [Sample; 12] = [
     Sample {
         file: "shibboleth",
         product: Some("Shibboleth"),
-        sign_in: &["Post", "Redirect"],
-        single_logout: &["Redirect", "Post", "Soap"],
+        sign_in: &["POST", "Redirect"],
+        single_logout: &["Redirect", "POST", "SOAP"],
         keys: (2, 1),
         signature: "none",
         // Two for artifacts, SimpleSign twice, and SAML 1.
@@ -217,6 +217,9 @@ fn check(sample: &Sample, report: &Value) {
     };
     assert_eq!(bindings("sign_in"), sample.sign_in, "{file}");
     assert_eq!(bindings("single_logout"), sample.single_logout, "{file}");
+    for key in words(report, "keys") {
+        assert!(key.starts_with("RSA 2048 bits "), "{file}: {key}");
+    }
     let keys = (words(report, "keys").len(), words(report, "encryption_keys").len());
     assert_eq!(keys, sample.keys, "{file}: {report}");
     assert_eq!(report["signature"], sample.signature, "{file}");

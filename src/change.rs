@@ -125,6 +125,7 @@ pub enum Change {
         secret: Option<TokenHash>,
         source: Source,
     },
+    /// Exactly one row: it is new, or nobody has written it since it was read.
     SaveIdp {
         id: IdpId,
         entity_id: String,
@@ -132,6 +133,8 @@ pub enum Change {
         metadata: String,
         domains: Vec<String>,
         source: Source,
+        /// When what was read had been written; `None`: there was no such connection.
+        replaces: Option<Timestamp>,
     },
     DisableIdp {
         id: IdpId,

@@ -7,12 +7,13 @@ use super::{output, parse_serde};
 use crate::change::Source;
 use crate::clock::Clock;
 use crate::connection::{
-    BrowserBinding, EmailDomain, Fallback, IdpSettings, Pin, SettingsChange,
+    BrowserBinding, EmailDomain, Fallback, IdpSettings, MaxValidity, Pin, SettingsChange,
     UnsignedLogoutResponse, WithoutSessionIndex,
 };
 use crate::id::IdpId;
 use crate::metadata_file;
 use crate::oidc::SubjectSource;
+use crate::saml::metadata::MetadataUrl;
 use crate::saml::{EntityId, MetadataKey};
 use crate::use_cases::{IdpReport, Refreshed, SaveIdp, UseCases};
 
@@ -47,6 +48,9 @@ pub(super) enum Command {
         /// The key that must have signed the file: PEM of a certificate or public key
         #[arg(long, value_name = "FILE")]
         metadata_key: Option<PathBuf>,
+        /// How far ahead the file's validUntil may be, such as 14d
+        #[arg(long, value_name = "DURATION")]
+        metadata_max_validity: Option<MaxValidity>,
         #[arg(long)]
         json: bool,
     },
@@ -55,7 +59,8 @@ pub(super) enum Command {
 #[derive(Args)]
 pub(super) struct Add {
     id: IdpId,
-    /// The metadata: a file, or an https URL
+    /// The metadata: a file, an https URL, or mdq:BASE-URL of a metadata query service, which is asked
+    /// for --entity-id
     #[arg(long, value_name = "FILE-or-URL")]
     metadata: String,
     /// Which entity of the file is meant, if there are several
@@ -65,6 +70,10 @@ pub(super) struct Add {
     /// `none` takes it away again
     #[arg(long, value_name = "FILE")]
     metadata_key: Option<PathBuf>,
+    /// How far ahead the metadata's validUntil may be, such as 14d; without one it is refused then.
+    /// `none` asks for nothing; else as the configuration says
+    #[arg(long, value_name = "DURATION")]
+    metadata_max_validity: Option<MaxValidity>,
     /// Where the person's identity comes from: name_id (the default), or attribute:NAME
     #[arg(long)]
     subject: Option<SubjectSource>,
@@ -77,6 +86,10 @@ pub(super) struct Add {
     /// What an unsigned LogoutResponse is worth: unconfirmed (the default), or accept
     #[arg(long, value_parser = parse_serde::<UnsignedLogoutResponse>)]
     unsigned_logout_response: Option<UnsignedLogoutResponse>,
+    /// Whether it is told that nobody waits for its answer to a LogoutRequest, and is asked last, because
+    /// the person stays there: true, or false (the default)
+    #[arg(long)]
+    asynchronous_logout: Option<bool>,
     /// Whether its LogoutRequests are answered with Success even where an app could not be told, so
     /// that it goes on with its own logout: true, or false (the default)
     #[arg(long)]
@@ -113,13 +126,16 @@ pub(super) async fn run(
             let metadata = add.metadata.clone();
             let (id, change) = add.change()?;
             let existing = use_cases.idp_settings(&id).await?;
-            let settings = change.apply(existing.unwrap_or_default());
-            let report = match url::Url::parse(&metadata) {
-                Ok(url) => use_cases.connect_idp(id, settings, &url).await?,
+            let report = match metadata.parse::<MetadataUrl>() {
+                Ok(url) => use_cases.connect_idp(id, change.into(), &url).await?,
+                Err(error) if MetadataUrl::is_query(&metadata) => {
+                    anyhow::bail!("--metadata {metadata}: {error}")
+                }
                 Err(_) => {
+                    let settings = change.clone().apply(existing.unwrap_or_default());
                     let metadata = metadata_file::read(Path::new(&metadata), &settings)?;
-                    let wanted = SaveIdp { id, settings, metadata, source: Source::Admin };
-                    use_cases.save_idp(wanted).await?
+                    let (settings, source) = (change.into(), Source::Admin);
+                    use_cases.save_idp(SaveIdp { id, settings, metadata, source }).await?
                 }
             };
             print_report(&report);
@@ -150,11 +166,16 @@ pub(super) async fn run(
         }
         Command::Show { id, json } => show(&open().await?.idp(&id).await?, json)?,
         Command::Refresh { id, json } => return refresh(&open().await?, id, json).await,
-        Command::Check { what, entity_id, metadata_key, json } => {
+        Command::Check { what, entity_id, metadata_key, metadata_max_validity, json } => {
             let path = Path::new(&what);
             let report = if path.is_file() {
                 let metadata_key = metadata_key.as_deref().map(read_key).transpose()?;
-                let settings = IdpSettings { entity_id, metadata_key, ..IdpSettings::default() };
+                let settings = IdpSettings {
+                    entity_id,
+                    metadata_key,
+                    metadata_max_validity,
+                    ..IdpSettings::default()
+                };
                 let now = Clock::system().now();
                 let metadata = metadata_file::read(path, &settings)?;
                 IdpReport::of_document("file".parse()?, settings, &metadata, now)
@@ -181,10 +202,12 @@ impl Add {
         let change = SettingsChange {
             entity_id: self.entity_id,
             metadata_key,
+            metadata_max_validity: self.metadata_max_validity,
             subject: self.subject,
             fallback: self.fallback,
             without_session_index: self.without_session_index,
             unsigned_logout_response: self.unsigned_logout_response,
+            asynchronous_logout: self.asynchronous_logout,
             always_success: self.always_success,
             sign_requests: self.sign_requests,
             allow_cbc: self.allow_cbc,

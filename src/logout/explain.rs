@@ -57,6 +57,9 @@ pub fn channel(party: &Party) -> String {
                 format!("LogoutRequest by {binding} to {location}")
             }
             Rung::Soap { location } => format!("LogoutRequest by SOAP to {location}"),
+            Rung::AsynchronousLogout { binding, location } => {
+                format!("LogoutRequest by {binding} to {location}, which asks for no answer")
+            }
             Rung::LoginUrl { binding, location } => {
                 format!("no logout URL: LogoutRequest by {binding} to the login URL {location}")
             }

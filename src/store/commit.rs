@@ -1,5 +1,6 @@
 //! Every change as SQL. One text serves both databases.
 
+mod identity_provider;
 mod metadata_source;
 mod relogin_lock;
 mod rows;
@@ -222,52 +223,18 @@ impl SealedStore {
                     ],
                 ));
             }
-            Change::SaveIdp { id, entity_id, settings, metadata, domains, source } => {
-                out.push(bump_settings());
-                out.push(one(
-                    "SaveIdp",
-                    "INSERT INTO identity_provider \
-                     (id, entity_id, settings, metadata, source, updated_at) \
-                     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO UPDATE SET \
-                     entity_id = excluded.entity_id, settings = excluded.settings, \
-                     metadata = excluded.metadata, source = excluded.source, \
-                     disabled_at = NULL, updated_at = excluded.updated_at",
-                    vec![
-                        id.as_str().into(),
-                        entity_id.into(),
-                        settings.into(),
-                        metadata.into(),
-                        source.as_str().into(),
-                        now.into(),
-                    ],
-                ));
-                out.push(any(
-                    "SaveIdp",
-                    "DELETE FROM identity_provider_domain WHERE idp_id = $1",
-                    vec![id.as_str().into()],
-                ));
-                out.extend(domains.into_iter().map(|domain| {
-                    one(
-                        "SaveIdpDomain",
-                        "INSERT INTO identity_provider_domain (domain, idp_id) VALUES ($1, $2)",
-                        vec![domain.into(), id.as_str().into()],
-                    )
-                }));
+            Change::SaveIdp { id, entity_id, settings, metadata, domains, source, replaces } => {
+                let row = identity_provider::Row {
+                    id,
+                    entity_id,
+                    settings,
+                    metadata,
+                    domains,
+                    source,
+                };
+                out.extend(identity_provider::save(row, replaces, now));
             }
-            Change::DisableIdp { id } => {
-                out.push(bump_settings());
-                out.push(any(
-                    "DisableIdp",
-                    "UPDATE identity_provider SET disabled_at = $2 \
-                     WHERE id = $1 AND disabled_at IS NULL",
-                    vec![id.as_str().into(), now.into()],
-                ));
-                out.push(any(
-                    "DisableIdp",
-                    "DELETE FROM identity_provider_domain WHERE idp_id = $1",
-                    vec![id.as_str().into()],
-                ));
-            }
+            Change::DisableIdp { id } => out.extend(identity_provider::disable(&id, now)),
             Change::SaveMetadataSource { idp, source } => {
                 out.push(metadata_source::save(&idp, *source));
             }

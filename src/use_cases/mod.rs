@@ -13,10 +13,12 @@ mod end_principal;
 mod end_session;
 mod expiry;
 mod failure;
+mod idp_advice;
 mod idp_difference;
 mod idp_refresh;
 mod idp_report;
 mod idp_request;
+mod idp_save;
 mod idps;
 mod key_rotation;
 mod keys;
@@ -58,7 +60,7 @@ pub use end_session::Arrival;
 pub use failure::Failure;
 pub use idp_refresh::Refreshed;
 pub use idp_report::{IdpReport, LadderStep, RefreshReport};
-pub use idps::SaveIdp;
+pub use idp_save::{NewSettings, SaveIdp};
 pub use key_rotation::{Begin, KeyReport};
 pub use keys::Keys;
 pub use logout_page::PageAnswer;
@@ -105,7 +107,7 @@ impl UseCases {
         outbound: outbound::Client,
         rng: Rng,
     ) -> Self {
-        let registry = registry::Registry::new(store.clone());
+        let registry = registry::Registry::new(store.clone(), settings.metadata_max_validity);
         let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
         Self(Arc::new(Inner {
             settings,

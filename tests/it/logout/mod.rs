@@ -1,6 +1,7 @@
 mod admin_logout;
 mod after;
 mod answer;
+mod asynchronous;
 mod back_channel;
 mod browsers;
 mod confirm;

@@ -103,6 +103,7 @@ pub async fn settle(world: &World, settings: IdpSettings) {
 pub async fn connect(world: &World, settings: IdpSettings, metadata: String) {
     let id = "corp".parse().unwrap();
     let metadata = metadata.into_bytes();
+    let settings = settings.into();
     let wanted = SaveIdp { id, settings, metadata, source: Source::Admin };
     world.use_cases().save_idp(wanted).await.unwrap();
 }

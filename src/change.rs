@@ -60,6 +60,12 @@ pub enum Change {
         browser_session: BrowserSessionId,
         session: Box<IdpSession>,
     },
+    /// The session is found by these of its SessionIndexes, too.
+    SaveSessionIndexes {
+        browser_session: BrowserSessionId,
+        idp: IdpId,
+        indexes: Vec<SessionIndex>,
+    },
     AddAppSession {
         browser_session: BrowserSessionId,
         app: AppSession,

@@ -11,11 +11,13 @@ use crate::clock::Timestamp;
 use crate::id::IdpId;
 use crate::oidc::{ClaimMap, ClaimMapError, SubjectSource};
 use crate::saml::metadata::Requirements;
-use crate::saml::{EntityId, IdpMetadata, InvalidMetadataKey, MetadataError, MetadataKey};
+use crate::saml::{
+    Binding, Endpoint, EntityId, IdpMetadata, InvalidMetadataKey, MetadataError, MetadataKey,
+};
 
 pub use value::{
-    BrowserBinding, EmailDomain, Fallback, MaxValidity, SettingError, UnsignedLogoutResponse,
-    WithoutSessionIndex,
+    BrowserBinding, EmailDomain, Fallback, LogoutRequestMatch, LogoutUrl, MaxValidity, Setting,
+    SettingError, UnsignedLogoutResponse, WithoutSessionIndex,
 };
 
 /// An IdP that can be used: metadata understood, settings checked.
@@ -45,7 +47,12 @@ impl Connection {
             max_validity: settings.metadata_max_validity.unwrap_or(max_validity).limit(),
         };
         let wanted = settings.entity_id.as_ref();
-        let metadata = IdpMetadata::parse_as_required(metadata, wanted, required, now)?;
+        let mut metadata = IdpMetadata::parse_as_required(metadata, wanted, required, now)?;
+        if let Some(url) = &settings.slo_url {
+            let binding = settings.slo_binding.unwrap_or(BrowserBinding::Redirect).into();
+            metadata.single_logout.retain(|endpoint| endpoint.binding == Binding::Soap);
+            metadata.single_logout.insert(0, Endpoint::new(binding, url.as_str()));
+        }
         let claims = ClaimMap::with_overrides(settings.claims.clone())?;
         Ok(Self { id, settings, metadata, claims })
     }
@@ -97,6 +104,16 @@ pub struct IdpSettings {
     /// Answer this IdP's LogoutRequests with Success even where an app could not be told: for IdPs that
     /// break off their own logout at a PartialLogout.
     pub always_success: bool,
+    /// Answer none of this IdP's LogoutRequests that come through a browser: for IdPs that break off
+    /// their own logout at any answer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub withhold_logout_response: bool,
+    /// By what this IdP's LogoutRequests find the sessions that they mean.
+    #[serde(skip_serializing_if = "LogoutRequestMatch::is_default")]
+    pub logout_request_match: LogoutRequestMatch,
+    /// Another Issuer that its LogoutResponses may name. Everything else of them is judged as ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logout_response_issuer: Option<EntityId>,
     /// Off only where the IdP does not check signatures of AuthnRequests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sign_requests: Option<bool>,
@@ -107,6 +124,10 @@ pub struct IdpSettings {
     /// Whether an Assertion must be encrypted; as `[saml] require_encryption` says if not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub require_encryption: Option<bool>,
+    /// Where LogoutRequests go, whatever the metadata says; for an IdP whose logout URL stands in its
+    /// documentation only. By `slo_binding`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slo_url: Option<LogoutUrl>,
     /// The binding for LogoutRequests where the IdP offers several; Redirect if not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slo_binding: Option<BrowserBinding>,
@@ -133,9 +154,13 @@ pub struct SettingsChange {
     pub unsigned_logout_response: Option<UnsignedLogoutResponse>,
     pub asynchronous_logout: Option<bool>,
     pub always_success: Option<bool>,
+    pub withhold_logout_response: Option<bool>,
+    pub logout_request_match: Option<LogoutRequestMatch>,
+    pub logout_response_issuer: Option<Setting<EntityId>>,
     pub sign_requests: Option<bool>,
     pub allow_cbc: Option<bool>,
     pub require_encryption: Option<bool>,
+    pub slo_url: Option<Setting<LogoutUrl>>,
     pub slo_binding: Option<BrowserBinding>,
     pub sso_binding: Option<BrowserBinding>,
     pub domains: Option<Vec<EmailDomain>>,
@@ -161,9 +186,23 @@ impl SettingsChange {
                 .unwrap_or(settings.unsigned_logout_response),
             asynchronous_logout: self.asynchronous_logout.unwrap_or(settings.asynchronous_logout),
             always_success: self.always_success.unwrap_or(settings.always_success),
+            withhold_logout_response: self
+                .withhold_logout_response
+                .unwrap_or(settings.withhold_logout_response),
+            logout_request_match: self
+                .logout_request_match
+                .unwrap_or(settings.logout_request_match),
+            logout_response_issuer: match self.logout_response_issuer {
+                Some(change) => change.value(),
+                None => settings.logout_response_issuer,
+            },
             sign_requests: self.sign_requests.or(settings.sign_requests),
             allow_cbc: self.allow_cbc.unwrap_or(settings.allow_cbc),
             require_encryption: self.require_encryption.or(settings.require_encryption),
+            slo_url: match self.slo_url {
+                Some(change) => change.value(),
+                None => settings.slo_url,
+            },
             slo_binding: self.slo_binding.or(settings.slo_binding),
             sso_binding: self.sso_binding.or(settings.sso_binding),
             domains: self.domains.unwrap_or(settings.domains),

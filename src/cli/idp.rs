@@ -7,8 +7,8 @@ use super::{output, parse_serde};
 use crate::change::Source;
 use crate::clock::Clock;
 use crate::connection::{
-    BrowserBinding, EmailDomain, Fallback, IdpSettings, MaxValidity, Pin, SettingsChange,
-    UnsignedLogoutResponse, WithoutSessionIndex,
+    BrowserBinding, EmailDomain, Fallback, IdpSettings, LogoutRequestMatch, LogoutUrl, MaxValidity,
+    Pin, Setting, SettingsChange, UnsignedLogoutResponse, WithoutSessionIndex,
 };
 use crate::id::IdpId;
 use crate::metadata_file;
@@ -94,6 +94,17 @@ pub(super) struct Add {
     /// that it goes on with its own logout: true, or false (the default)
     #[arg(long)]
     always_success: Option<bool>,
+    /// Whether its LogoutRequests through a browser get no answer at all, for IdPs that break off at any:
+    /// true, or false (the default)
+    #[arg(long)]
+    withhold_logout_response: Option<bool>,
+    /// By what its LogoutRequests find sessions: name_id (the default), or session_index for IdPs that
+    /// write another NameID there than they assert
+    #[arg(long, value_parser = parse_serde::<LogoutRequestMatch>)]
+    logout_request_match: Option<LogoutRequestMatch>,
+    /// Another Issuer that its LogoutResponses may name; `none` takes it away again
+    #[arg(long, value_name = "E")]
+    logout_response_issuer: Option<Setting<EntityId>>,
     /// Whether AuthnRequests are signed: true (the default), or false
     #[arg(long)]
     sign_requests: Option<bool>,
@@ -107,6 +118,9 @@ pub(super) struct Add {
     /// An e-mail domain whose people belong to this IdP
     #[arg(long = "domain", value_name = "D")]
     domains: Vec<EmailDomain>,
+    /// Where LogoutRequests go, whatever the metadata says; `none` takes it away again
+    #[arg(long, value_name = "URL")]
+    slo_url: Option<Setting<LogoutUrl>>,
     /// The binding for LogoutRequests where the IdP offers both: redirect or post
     #[arg(long, value_parser = parse_serde::<BrowserBinding>)]
     slo_binding: Option<BrowserBinding>,
@@ -209,9 +223,13 @@ impl Add {
             unsigned_logout_response: self.unsigned_logout_response,
             asynchronous_logout: self.asynchronous_logout,
             always_success: self.always_success,
+            withhold_logout_response: self.withhold_logout_response,
+            logout_request_match: self.logout_request_match,
+            logout_response_issuer: self.logout_response_issuer,
             sign_requests: self.sign_requests,
             allow_cbc: self.allow_cbc,
             require_encryption: self.require_encryption,
+            slo_url: self.slo_url,
             slo_binding: self.slo_binding,
             sso_binding: self.sso_binding,
             domains: (!self.domains.is_empty()).then_some(self.domains),

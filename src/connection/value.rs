@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::duration;
 use crate::saml::Binding;
+use crate::saml::metadata::{LocationFault, check_location};
 
 /// A binding that goes through the browser.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -53,6 +54,85 @@ pub enum UnsignedLogoutResponse {
     Unconfirmed,
     /// It counts, where both InResponseTo and RelayState match.
     Accept,
+}
+
+/// By what the LogoutRequests of an IdP find the sessions that they mean.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogoutRequestMatch {
+    /// NameID with its qualifiers, and SessionIndex where both sides have one (SAML Core 3.7.3.1).
+    #[default]
+    NameId,
+    /// A request that names sessions means those, whatever its NameID says: for IdPs that write another
+    /// NameID into a LogoutRequest than they assert. Without a SessionIndex it is as above.
+    SessionIndex,
+}
+
+impl LogoutRequestMatch {
+    pub(super) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A URL that takes LogoutRequests, kept byte for byte.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct LogoutUrl(String);
+
+impl LogoutUrl {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for LogoutUrl {
+    type Err = SettingError;
+    fn from_str(text: &str) -> Result<Self, SettingError> {
+        match check_location(text) {
+            Ok(()) => Ok(Self(text.to_owned())),
+            Err(fault) => Err(SettingError::LogoutUrl { url: text.to_owned(), fault }),
+        }
+    }
+}
+
+impl fmt::Display for LogoutUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A setting that can be taken away again, with `none`.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(try_from = "String", bound = "T: FromStr, T::Err: fmt::Display")]
+pub enum Setting<T> {
+    Nothing,
+    To(T),
+}
+
+impl<T> Setting<T> {
+    pub fn value(self) -> Option<T> {
+        match self {
+            Self::Nothing => None,
+            Self::To(value) => Some(value),
+        }
+    }
+}
+
+impl<T: FromStr> FromStr for Setting<T> {
+    type Err = T::Err;
+    fn from_str(text: &str) -> Result<Self, T::Err> {
+        match text {
+            "none" => Ok(Self::Nothing),
+            text => text.parse().map(Self::To),
+        }
+    }
+}
+
+impl<T: FromStr> TryFrom<String> for Setting<T> {
+    type Error = T::Err;
+    fn try_from(text: String) -> Result<Self, T::Err> {
+        text.parse()
+    }
 }
 
 /// What happens when the IdP has no logout URL.
@@ -129,6 +209,8 @@ pub enum SettingError {
     FallbackUrl(String),
     #[error("{0:?} is not a DNS name such as example.com")]
     Domain(String),
+    #[error("logout URL {url:?} {fault}")]
+    LogoutUrl { url: String, fault: LocationFault },
     #[error("{0:?} is neither `none` nor a duration from 1h to 366d such as 14d")]
     MaxValidity(String),
 }
@@ -220,7 +302,7 @@ macro_rules! string_serde {
         }
     )*};
 }
-string_serde!(Fallback, EmailDomain, MaxValidity);
+string_serde!(Fallback, EmailDomain, LogoutUrl, MaxValidity);
 
 #[cfg(test)]
 mod tests {

@@ -86,6 +86,19 @@ impl SealedStore {
             Change::SaveIdpSession { browser_session, session } => {
                 out.push(self.save_idp_session(browser_session, &session));
             }
+            Change::SaveSessionIndexes { browser_session, idp, indexes } => {
+                out.extend(indexes.iter().map(|index| {
+                    any(
+                        "SaveSessionIndexes",
+                        "INSERT INTO session_index (index_hash, browser_session_id) \
+                         VALUES ($1, $2) ON CONFLICT (index_hash, browser_session_id) DO NOTHING",
+                        vec![
+                            self.session_index_hash(&idp, index).into(),
+                            browser_session.to_string().into(),
+                        ],
+                    )
+                }));
+            }
             Change::AddAppSession { browser_session, app } => out.push(any(
                 "AddAppSession",
                 "INSERT INTO app_session (id, browser_session_id, client_id, created_at) \

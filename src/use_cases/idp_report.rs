@@ -48,7 +48,7 @@ pub struct IdpReport {
     /// What an administrator should know or change.
     pub advice: Vec<String>,
     /// The settings that `advice` recommends.
-    pub recommended: BTreeMap<&'static str, &'static str>,
+    pub recommended: BTreeMap<&'static str, String>,
 }
 
 #[derive(Clone, Debug, Serialize)]

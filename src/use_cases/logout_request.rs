@@ -198,7 +198,8 @@ impl UseCases {
         let endpoint = [Binding::Redirect, Binding::Post]
             .into_iter()
             .find_map(|binding| offered.iter().find(|endpoint| endpoint.binding == binding));
-        let Some(endpoint) = endpoint.filter(|_| !heard.asynchronous) else {
+        let withheld = heard.asynchronous || heard.connection.settings.withhold_logout_response;
+        let Some(endpoint) = endpoint.filter(|_| !withheld) else {
             if !heard.status.is_success() {
                 return Err(Failure::Idp {
                     code: "saml.logout_request",

@@ -10,8 +10,8 @@ use super::Admin;
 use super::problem::Problem;
 use crate::change::Source;
 use crate::connection::{
-    BrowserBinding, Fallback, MaxValidity, Pin, SettingError, SettingsChange,
-    UnsignedLogoutResponse, WithoutSessionIndex,
+    BrowserBinding, Fallback, LogoutRequestMatch, LogoutUrl, MaxValidity, Pin, Setting,
+    SettingError, SettingsChange, UnsignedLogoutResponse, WithoutSessionIndex,
 };
 use crate::http::App;
 use crate::id::IdpId;
@@ -37,9 +37,13 @@ pub(super) struct Upload {
     unsigned_logout_response: Option<UnsignedLogoutResponse>,
     asynchronous_logout: Option<bool>,
     always_success: Option<bool>,
+    withhold_logout_response: Option<bool>,
+    logout_request_match: Option<LogoutRequestMatch>,
+    logout_response_issuer: Option<Setting<EntityId>>,
     sign_requests: Option<bool>,
     allow_cbc: Option<bool>,
     require_encryption: Option<bool>,
+    slo_url: Option<Setting<LogoutUrl>>,
     slo_binding: Option<BrowserBinding>,
     sso_binding: Option<BrowserBinding>,
     /// Several, separated by commas.
@@ -139,9 +143,13 @@ fn change(upload: Upload) -> Result<SettingsChange, Problem> {
         unsigned_logout_response: upload.unsigned_logout_response,
         asynchronous_logout: upload.asynchronous_logout,
         always_success: upload.always_success,
+        withhold_logout_response: upload.withhold_logout_response,
+        logout_request_match: upload.logout_request_match,
+        logout_response_issuer: upload.logout_response_issuer,
         sign_requests: upload.sign_requests,
         allow_cbc: upload.allow_cbc,
         require_encryption: upload.require_encryption,
+        slo_url: upload.slo_url,
         slo_binding: upload.slo_binding,
         sso_binding: upload.sso_binding,
         domains: domains.transpose()?,

@@ -24,7 +24,7 @@ pub use address::{InvalidMetadataUrl, MetadataUrl, NoEntity};
 pub use endpoints::OtherEndpoint;
 pub use error::{ContentFault, Finding, Findings, MetadataError, MetadataWarning};
 pub use keys::{CertificateInfo, KeyInfo, KeyUse, MOST_SIGNING_KEYS};
-pub use location::LocationFault;
+pub use location::{LocationFault, check as check_location};
 pub use signed::{InvalidMetadataKey, MetadataKey, SignedMetadataFault};
 
 use endpoints::through_browser;

@@ -25,6 +25,7 @@ mod many_sessions;
 mod off_boarding;
 mod other_products;
 mod overtaken;
+mod personas;
 mod post_form;
 mod post_logout_uri;
 mod race;

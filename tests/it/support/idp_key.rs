@@ -18,6 +18,7 @@ use sloop::xml::sign::{SigningKey, sign_enveloped};
 use sloop::xml::{self, Limits};
 
 use super::browser::{Browser, Page};
+use super::forger::Forger;
 use super::world::World;
 
 pub struct IdpKey {
@@ -75,6 +76,11 @@ impl IdpKey {
         let metadata = key.beside(&world.idp.metadata());
         connect(world, settings, metadata).await;
         key
+    }
+
+    /// The key of an IdP that a story plays all by itself.
+    pub fn of(forger: &Forger) -> Self {
+        Self { key: forger.key().clone(), certificate: forger.certificate().to_vec() }
     }
 
     /// For messages that a test writes by hand.

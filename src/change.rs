@@ -60,6 +60,12 @@ pub enum Change {
         browser_session: BrowserSessionId,
         session: Box<IdpSession>,
     },
+    /// The session is found by these of its SessionIndexes, too.
+    SaveSessionIndexes {
+        browser_session: BrowserSessionId,
+        idp: IdpId,
+        indexes: Vec<SessionIndex>,
+    },
     AddAppSession {
         browser_session: BrowserSessionId,
         app: AppSession,
@@ -125,6 +131,7 @@ pub enum Change {
         secret: Option<TokenHash>,
         source: Source,
     },
+    /// Exactly one row: it is new, or nobody has written it since it was read.
     SaveIdp {
         id: IdpId,
         entity_id: String,
@@ -132,6 +139,8 @@ pub enum Change {
         metadata: String,
         domains: Vec<String>,
         source: Source,
+        /// When what was read had been written; `None`: there was no such connection.
+        replaces: Option<Timestamp>,
     },
     DisableIdp {
         id: IdpId,

@@ -1,7 +1,8 @@
 //! One IdP connection: what its metadata says, and what this installation has settled about it.
 
+mod value;
+
 use std::collections::BTreeMap;
-use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,15 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::id::IdpId;
 use crate::oidc::{ClaimMap, ClaimMapError, SubjectSource};
-use crate::saml::{Binding, EntityId, IdpMetadata, InvalidMetadataKey, MetadataError, MetadataKey};
+use crate::saml::metadata::Requirements;
+use crate::saml::{
+    Binding, Endpoint, EntityId, IdpMetadata, InvalidMetadataKey, MetadataError, MetadataKey,
+};
+
+pub use value::{
+    BrowserBinding, EmailDomain, Fallback, LogoutRequestMatch, LogoutUrl, MaxValidity, Setting,
+    SettingError, UnsignedLogoutResponse, WithoutSessionIndex,
+};
 
 /// An IdP that can be used: metadata understood, settings checked.
 #[derive(Debug)]
@@ -22,16 +31,28 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// `max_validity` counts where the connection has no setting of its own.
+    ///
     /// # Errors
     /// What is wrong with the metadata, with element, line and reason, or with the claim map.
     pub fn parse(
         id: IdpId,
         settings: IdpSettings,
         metadata: &[u8],
+        max_validity: MaxValidity,
         now: Timestamp,
     ) -> Result<Self, ConnectionError> {
-        let (wanted, pinned) = (settings.entity_id.as_ref(), settings.metadata_key.as_ref());
-        let metadata = IdpMetadata::parse_pinned(metadata, wanted, pinned, now)?;
+        let required = Requirements {
+            signed_by: settings.metadata_key.as_ref(),
+            max_validity: settings.metadata_max_validity.unwrap_or(max_validity).limit(),
+        };
+        let wanted = settings.entity_id.as_ref();
+        let mut metadata = IdpMetadata::parse_as_required(metadata, wanted, required, now)?;
+        if let Some(url) = &settings.slo_url {
+            let binding = settings.slo_binding.unwrap_or(BrowserBinding::Redirect).into();
+            metadata.single_logout.retain(|endpoint| endpoint.binding == Binding::Soap);
+            metadata.single_logout.insert(0, Endpoint::new(binding, url.as_str()));
+        }
         let claims = ClaimMap::with_overrides(settings.claims.clone())?;
         Ok(Self { id, settings, metadata, claims })
     }
@@ -67,15 +88,32 @@ pub struct IdpSettings {
     /// The key that must have signed the metadata, if one is pinned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata_key: Option<MetadataKey>,
+    /// How long its metadata may be valid; as `[saml] metadata_max_validity` says if not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata_max_validity: Option<MaxValidity>,
     /// Where the person's identity comes from.
     pub subject: SubjectSource,
     /// What happens at logout when the IdP has no logout URL.
     pub fallback: Fallback,
     pub without_session_index: WithoutSessionIndex,
     pub unsigned_logout_response: UnsignedLogoutResponse,
+    /// Tell the IdP that nobody waits for its answer, and do not (Asynchronous Single Logout 2.1): for
+    /// IdPs that end a logout on a page of their own. They are asked last.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub asynchronous_logout: bool,
     /// Answer this IdP's LogoutRequests with Success even where an app could not be told: for IdPs that
     /// break off their own logout at a PartialLogout.
     pub always_success: bool,
+    /// Answer none of this IdP's LogoutRequests that come through a browser: for IdPs that break off
+    /// their own logout at any answer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub withhold_logout_response: bool,
+    /// By what this IdP's LogoutRequests find the sessions that they mean.
+    #[serde(skip_serializing_if = "LogoutRequestMatch::is_default")]
+    pub logout_request_match: LogoutRequestMatch,
+    /// Another Issuer that its LogoutResponses may name. Everything else of them is judged as ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logout_response_issuer: Option<EntityId>,
     /// Off only where the IdP does not check signatures of AuthnRequests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sign_requests: Option<bool>,
@@ -86,6 +124,10 @@ pub struct IdpSettings {
     /// Whether an Assertion must be encrypted; as `[saml] require_encryption` says if not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub require_encryption: Option<bool>,
+    /// Where LogoutRequests go, whatever the metadata says; for an IdP whose logout URL stands in its
+    /// documentation only. By `slo_binding`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slo_url: Option<LogoutUrl>,
     /// The binding for LogoutRequests where the IdP offers several; Redirect if not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slo_binding: Option<BrowserBinding>,
@@ -105,14 +147,20 @@ pub struct IdpSettings {
 pub struct SettingsChange {
     pub entity_id: Option<EntityId>,
     pub metadata_key: Option<Pin>,
+    pub metadata_max_validity: Option<MaxValidity>,
     pub subject: Option<SubjectSource>,
     pub fallback: Option<Fallback>,
     pub without_session_index: Option<WithoutSessionIndex>,
     pub unsigned_logout_response: Option<UnsignedLogoutResponse>,
+    pub asynchronous_logout: Option<bool>,
     pub always_success: Option<bool>,
+    pub withhold_logout_response: Option<bool>,
+    pub logout_request_match: Option<LogoutRequestMatch>,
+    pub logout_response_issuer: Option<Setting<EntityId>>,
     pub sign_requests: Option<bool>,
     pub allow_cbc: Option<bool>,
     pub require_encryption: Option<bool>,
+    pub slo_url: Option<Setting<LogoutUrl>>,
     pub slo_binding: Option<BrowserBinding>,
     pub sso_binding: Option<BrowserBinding>,
     pub domains: Option<Vec<EmailDomain>>,
@@ -127,6 +175,7 @@ impl SettingsChange {
                 Some(Pin::Nothing) => None,
                 None => settings.metadata_key,
             },
+            metadata_max_validity: self.metadata_max_validity.or(settings.metadata_max_validity),
             subject: self.subject.unwrap_or(settings.subject),
             fallback: self.fallback.unwrap_or(settings.fallback),
             without_session_index: self
@@ -135,10 +184,25 @@ impl SettingsChange {
             unsigned_logout_response: self
                 .unsigned_logout_response
                 .unwrap_or(settings.unsigned_logout_response),
+            asynchronous_logout: self.asynchronous_logout.unwrap_or(settings.asynchronous_logout),
             always_success: self.always_success.unwrap_or(settings.always_success),
+            withhold_logout_response: self
+                .withhold_logout_response
+                .unwrap_or(settings.withhold_logout_response),
+            logout_request_match: self
+                .logout_request_match
+                .unwrap_or(settings.logout_request_match),
+            logout_response_issuer: match self.logout_response_issuer {
+                Some(change) => change.value(),
+                None => settings.logout_response_issuer,
+            },
             sign_requests: self.sign_requests.or(settings.sign_requests),
             allow_cbc: self.allow_cbc.unwrap_or(settings.allow_cbc),
             require_encryption: self.require_encryption.or(settings.require_encryption),
+            slo_url: match self.slo_url {
+                Some(change) => change.value(),
+                None => settings.slo_url,
+            },
             slo_binding: self.slo_binding.or(settings.slo_binding),
             sso_binding: self.sso_binding.or(settings.sso_binding),
             domains: self.domains.unwrap_or(settings.domains),
@@ -172,163 +236,6 @@ impl TryFrom<String> for Pin {
     }
 }
 
-/// A binding that goes through the browser.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BrowserBinding {
-    Redirect,
-    Post,
-}
-
-impl From<BrowserBinding> for Binding {
-    fn from(binding: BrowserBinding) -> Self {
-        match binding {
-            BrowserBinding::Redirect => Self::Redirect,
-            BrowserBinding::Post => Self::Post,
-        }
-    }
-}
-
-/// What to do when the assertion carried no SessionIndex.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WithoutSessionIndex {
-    /// Ask with the NameID alone; the IdP then ends every session of that person with us
-    /// (SAML Core 3.7.3.1).
-    #[default]
-    NameIdOnly,
-    /// Do not ask; use the fallback.
-    NextRung,
-}
-
-/// What an unsigned LogoutResponse is worth.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UnsignedLogoutResponse {
-    /// It moves the person on and proves nothing.
-    #[default]
-    Unconfirmed,
-    /// It counts, where both InResponseTo and RelayState match.
-    Accept,
-}
-
-/// What happens when the IdP has no logout URL.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Fallback {
-    /// The LogoutRequest goes to the login URL.
-    #[default]
-    LoginUrl,
-    /// The browser is sent to this URL, without a message.
-    Url(String),
-    /// Only our side ends.
-    Local,
-}
-
-/// A DNS name in lower case.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct EmailDomain(String);
-
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum SettingError {
-    #[error("fallback {0:?} is none of `login-url`, `url:URL` and `local`")]
-    Fallback(String),
-    #[error("fallback URL {0:?} is not an https URL without credentials")]
-    FallbackUrl(String),
-    #[error("{0:?} is not a DNS name such as example.com")]
-    Domain(String),
-}
-
-impl FromStr for Fallback {
-    type Err = SettingError;
-    fn from_str(text: &str) -> Result<Self, SettingError> {
-        match (text, text.strip_prefix("url:")) {
-            ("login-url", _) => Ok(Self::LoginUrl),
-            ("local", _) => Ok(Self::Local),
-            (_, Some(url)) => {
-                let parsed =
-                    url::Url::parse(url).map_err(|_| SettingError::FallbackUrl(url.to_owned()))?;
-                let plain = parsed.username().is_empty() && parsed.password().is_none();
-                if !plain || !(parsed.scheme() == "https" || is_loopback_http(&parsed)) {
-                    return Err(SettingError::FallbackUrl(url.to_owned()));
-                }
-                Ok(Self::Url(parsed.into()))
-            }
-            _ => Err(SettingError::Fallback(text.to_owned())),
-        }
-    }
-}
-
-fn is_loopback_http(url: &url::Url) -> bool {
-    url.scheme() == "http"
-        && match url.host() {
-            Some(url::Host::Domain(name)) => name == "localhost",
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        }
-}
-
-impl fmt::Display for Fallback {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::LoginUrl => f.write_str("login-url"),
-            Self::Url(url) => write!(f, "url:{url}"),
-            Self::Local => f.write_str("local"),
-        }
-    }
-}
-
-impl EmailDomain {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The domain of an e-mail address, if it has one.
-    pub fn of_address(address: &str) -> Option<Self> {
-        address.rsplit_once('@').and_then(|(_, domain)| domain.parse().ok())
-    }
-}
-
-impl FromStr for EmailDomain {
-    type Err = SettingError;
-    fn from_str(text: &str) -> Result<Self, SettingError> {
-        let label = |label: &str| {
-            (1..=63).contains(&label.len())
-                && label.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-')
-        };
-        match text.len() {
-            1..=253 if text.split('.').all(label) => Ok(Self(text.to_ascii_lowercase())),
-            _ => Err(SettingError::Domain(text.to_owned())),
-        }
-    }
-}
-
-impl fmt::Display for EmailDomain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-macro_rules! string_serde {
-    ($($name:ident),*) => {$(
-        impl TryFrom<String> for $name {
-            type Error = SettingError;
-            fn try_from(text: String) -> Result<Self, SettingError> {
-                text.parse()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(value: $name) -> String {
-                value.to_string()
-            }
-        }
-    )*};
-}
-string_serde!(Fallback, EmailDomain);
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -361,12 +268,5 @@ mod tests {
         ] {
             assert!(serde_json::from_str::<IdpSettings>(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn the_domain_of_an_address() {
-        assert_eq!(EmailDomain::of_address("Ada@Example.com").unwrap().as_str(), "example.com");
-        assert_eq!(EmailDomain::of_address("ada"), None);
-        assert_eq!(EmailDomain::of_address("ada@"), None);
     }
 }

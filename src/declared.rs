@@ -125,6 +125,7 @@ async fn sync_idp(id: &IdpId, file: &IdpFile, use_cases: &UseCases) -> Result<()
     }
     let path = &file.path;
     let metadata = metadata_file::read(path, &settings).map_err(unreadable)?;
+    let settings = settings.into();
     let wanted = SaveIdp { id: id.clone(), settings, metadata, source: Source::File };
     match use_cases.save_idp(wanted).await {
         Ok(_) => Ok(()),

@@ -8,15 +8,13 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::declared;
 use crate::http::{self, Edge};
 use crate::keys::Kek;
 use crate::lifecycle::{self, Limits, Shutdown};
 use crate::outbound::{self, ClientError, Roots, Timeouts};
-use crate::paths;
 use crate::rng::Rng;
-use crate::saml::EntityId;
 use crate::session::Lifetime;
 use crate::store::{DatabaseUrl, NodeLock, SealedStore, Store, StoreError};
 use crate::use_cases::{Failure, Keys, Settings, UseCases};
@@ -24,6 +22,8 @@ use crate::worker;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     #[error(transparent)]
     Failure(#[from] Failure),
     #[error(transparent)]
@@ -45,7 +45,7 @@ pub async fn open(config: &Config, clock: &Clock) -> Result<UseCases, ServerErro
     let kek = kek(config, &rng)?;
     let engine = Store::open(&config.database, clock.clone()).await?;
     let store = SealedStore::new(engine, kek, rng.clone());
-    let settings = settings(config);
+    let settings = settings(config)?;
     let now = store.now().await?;
     let common_name = settings.issuer.as_str();
     let keys = Keys::load_or_make(&store, common_name, now, &rng).await?;
@@ -157,16 +157,12 @@ async fn declare(config: &Config, use_cases: &UseCases, shutdown: &Shutdown) {
     }
 }
 
-fn settings(config: &Config) -> Settings {
-    let issuer = config.issuer.clone();
-    let saml_entity_id = config.saml.entity_id.clone().unwrap_or_else(|| {
-        EntityId::parse(&issuer.url(paths::SAML_METADATA))
-            .expect("a checked issuer with a path of ours is an absolute URI")
-    });
-    Settings {
-        saml_entity_id,
+fn settings(config: &Config) -> Result<Settings, ConfigError> {
+    Ok(Settings {
+        saml_entity_id: config.saml_entity_id()?,
         clock_skew: config.saml.clock_skew,
         require_encryption: config.saml.require_encryption,
+        metadata_max_validity: config.saml.metadata_max_validity,
         session: Lifetime { idle: config.session.idle, absolute: config.session.absolute },
         notify_on_expiry: config.session.notify_on_expiry,
         code_lifetime: config.tokens.code,
@@ -176,8 +172,8 @@ fn settings(config: &Config) -> Settings {
         logout_wait: config.logout.wait,
         logout_scope: config.logout.scope,
         allowed_logout_urls: config.logout.allowed_urls.clone(),
-        issuer,
-    }
+        issuer: config.issuer.clone(),
+    })
 }
 
 /// The key that seals what is stored: the configured file, or one beside the SQLite database, which

@@ -7,12 +7,13 @@ use super::{output, parse_serde};
 use crate::change::Source;
 use crate::clock::Clock;
 use crate::connection::{
-    BrowserBinding, EmailDomain, Fallback, IdpSettings, Pin, SettingsChange,
-    UnsignedLogoutResponse, WithoutSessionIndex,
+    BrowserBinding, EmailDomain, Fallback, IdpSettings, LogoutRequestMatch, LogoutUrl, MaxValidity,
+    Pin, Setting, SettingsChange, UnsignedLogoutResponse, WithoutSessionIndex,
 };
 use crate::id::IdpId;
 use crate::metadata_file;
 use crate::oidc::SubjectSource;
+use crate::saml::metadata::MetadataUrl;
 use crate::saml::{EntityId, MetadataKey};
 use crate::use_cases::{IdpReport, Refreshed, SaveIdp, UseCases};
 
@@ -47,6 +48,9 @@ pub(super) enum Command {
         /// The key that must have signed the file: PEM of a certificate or public key
         #[arg(long, value_name = "FILE")]
         metadata_key: Option<PathBuf>,
+        /// How far ahead the file's validUntil may be, such as 14d
+        #[arg(long, value_name = "DURATION")]
+        metadata_max_validity: Option<MaxValidity>,
         #[arg(long)]
         json: bool,
     },
@@ -55,7 +59,8 @@ pub(super) enum Command {
 #[derive(Args)]
 pub(super) struct Add {
     id: IdpId,
-    /// The metadata: a file, or an https URL
+    /// The metadata: a file, an https URL, or mdq:BASE-URL of a metadata query service, which is asked
+    /// for --entity-id
     #[arg(long, value_name = "FILE-or-URL")]
     metadata: String,
     /// Which entity of the file is meant, if there are several
@@ -65,6 +70,10 @@ pub(super) struct Add {
     /// `none` takes it away again
     #[arg(long, value_name = "FILE")]
     metadata_key: Option<PathBuf>,
+    /// How far ahead the metadata's validUntil may be, such as 14d; without one it is refused then.
+    /// `none` asks for nothing; else as the configuration says
+    #[arg(long, value_name = "DURATION")]
+    metadata_max_validity: Option<MaxValidity>,
     /// Where the person's identity comes from: name_id (the default), or attribute:NAME
     #[arg(long)]
     subject: Option<SubjectSource>,
@@ -77,10 +86,25 @@ pub(super) struct Add {
     /// What an unsigned LogoutResponse is worth: unconfirmed (the default), or accept
     #[arg(long, value_parser = parse_serde::<UnsignedLogoutResponse>)]
     unsigned_logout_response: Option<UnsignedLogoutResponse>,
+    /// Whether it is told that nobody waits for its answer to a LogoutRequest, and is asked last, because
+    /// the person stays there: true, or false (the default)
+    #[arg(long)]
+    asynchronous_logout: Option<bool>,
     /// Whether its LogoutRequests are answered with Success even where an app could not be told, so
     /// that it goes on with its own logout: true, or false (the default)
     #[arg(long)]
     always_success: Option<bool>,
+    /// Whether its LogoutRequests through a browser get no answer at all, for IdPs that break off at any:
+    /// true, or false (the default)
+    #[arg(long)]
+    withhold_logout_response: Option<bool>,
+    /// By what its LogoutRequests find sessions: name_id (the default), or session_index for IdPs that
+    /// write another NameID there than they assert
+    #[arg(long, value_parser = parse_serde::<LogoutRequestMatch>)]
+    logout_request_match: Option<LogoutRequestMatch>,
+    /// Another Issuer that its LogoutResponses may name; `none` takes it away again
+    #[arg(long, value_name = "E")]
+    logout_response_issuer: Option<Setting<EntityId>>,
     /// Whether AuthnRequests are signed: true (the default), or false
     #[arg(long)]
     sign_requests: Option<bool>,
@@ -94,6 +118,9 @@ pub(super) struct Add {
     /// An e-mail domain whose people belong to this IdP
     #[arg(long = "domain", value_name = "D")]
     domains: Vec<EmailDomain>,
+    /// Where LogoutRequests go, whatever the metadata says; `none` takes it away again
+    #[arg(long, value_name = "URL")]
+    slo_url: Option<Setting<LogoutUrl>>,
     /// The binding for LogoutRequests where the IdP offers both: redirect or post
     #[arg(long, value_parser = parse_serde::<BrowserBinding>)]
     slo_binding: Option<BrowserBinding>,
@@ -113,13 +140,16 @@ pub(super) async fn run(
             let metadata = add.metadata.clone();
             let (id, change) = add.change()?;
             let existing = use_cases.idp_settings(&id).await?;
-            let settings = change.apply(existing.unwrap_or_default());
-            let report = match url::Url::parse(&metadata) {
-                Ok(url) => use_cases.connect_idp(id, settings, &url).await?,
+            let report = match metadata.parse::<MetadataUrl>() {
+                Ok(url) => use_cases.connect_idp(id, change.into(), &url).await?,
+                Err(error) if MetadataUrl::is_query(&metadata) => {
+                    anyhow::bail!("--metadata {metadata}: {error}")
+                }
                 Err(_) => {
+                    let settings = change.clone().apply(existing.unwrap_or_default());
                     let metadata = metadata_file::read(Path::new(&metadata), &settings)?;
-                    let wanted = SaveIdp { id, settings, metadata, source: Source::Admin };
-                    use_cases.save_idp(wanted).await?
+                    let (settings, source) = (change.into(), Source::Admin);
+                    use_cases.save_idp(SaveIdp { id, settings, metadata, source }).await?
                 }
             };
             print_report(&report);
@@ -150,11 +180,16 @@ pub(super) async fn run(
         }
         Command::Show { id, json } => show(&open().await?.idp(&id).await?, json)?,
         Command::Refresh { id, json } => return refresh(&open().await?, id, json).await,
-        Command::Check { what, entity_id, metadata_key, json } => {
+        Command::Check { what, entity_id, metadata_key, metadata_max_validity, json } => {
             let path = Path::new(&what);
             let report = if path.is_file() {
                 let metadata_key = metadata_key.as_deref().map(read_key).transpose()?;
-                let settings = IdpSettings { entity_id, metadata_key, ..IdpSettings::default() };
+                let settings = IdpSettings {
+                    entity_id,
+                    metadata_key,
+                    metadata_max_validity,
+                    ..IdpSettings::default()
+                };
                 let now = Clock::system().now();
                 let metadata = metadata_file::read(path, &settings)?;
                 IdpReport::of_document("file".parse()?, settings, &metadata, now)
@@ -181,14 +216,20 @@ impl Add {
         let change = SettingsChange {
             entity_id: self.entity_id,
             metadata_key,
+            metadata_max_validity: self.metadata_max_validity,
             subject: self.subject,
             fallback: self.fallback,
             without_session_index: self.without_session_index,
             unsigned_logout_response: self.unsigned_logout_response,
+            asynchronous_logout: self.asynchronous_logout,
             always_success: self.always_success,
+            withhold_logout_response: self.withhold_logout_response,
+            logout_request_match: self.logout_request_match,
+            logout_response_issuer: self.logout_response_issuer,
             sign_requests: self.sign_requests,
             allow_cbc: self.allow_cbc,
             require_encryption: self.require_encryption,
+            slo_url: self.slo_url,
             slo_binding: self.slo_binding,
             sso_binding: self.sso_binding,
             domains: (!self.domains.is_empty()).then_some(self.domains),

@@ -34,6 +34,11 @@ pub enum ConfigError {
     #[error("session.idle is longer than session.absolute; shorten it")]
     IdleBeyondAbsolute,
     #[error(
+        "our SAML entity ID would be {url}, which has more than 256 bytes; set saml.entity_id \
+         (SLOOP_SAML_ENTITY_ID) to a shorter URI"
+    )]
+    EntityIdTooLong { url: String },
+    #[error(
         "database is PostgreSQL, so keys.kek_file (SLOOP_KEYS_KEK_FILE) must be set: every node \
          needs the same key, in a file of 32 bytes that only the service can read"
     )]
@@ -61,6 +66,7 @@ impl ConfigError {
             Self::BadEntry { .. } => "bad_entry",
             Self::Duplicate { .. } => "duplicate_entry",
             Self::IdleBeyondAbsolute => "idle_beyond_absolute",
+            Self::EntityIdTooLong { .. } => "entity_id_too_long",
             Self::NoKekFile => "no_kek_file",
             Self::NoTrustedProxies { .. } => "no_trusted_proxies",
             Self::Syntax { .. } => "syntax",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Config;
 use super::value::{duration, each, optional, parse, path};
 use crate::oidc::{AllowedLogoutUrl, HttpWildcards, LogoutScope};
+use crate::saml::EntityId;
 
 /// One key: its place in the file, and how its text becomes a value.
 pub(super) struct Key {
@@ -66,11 +67,14 @@ pub(super) static KEYS: &[Key] = &[
     list("trusted_proxies", |config, texts| put(&mut config.trusted_proxies, each(texts))),
     one("ca_file", |config, text| put(&mut config.ca_file, optional(text))),
     list("egress_allow", |config, texts| put(&mut config.egress_allow, each(texts))),
-    one("saml.entity_id", |config, text| put(&mut config.saml.entity_id, optional(text))),
+    one("saml.entity_id", |config, text| put(&mut config.saml.entity_id, own_entity_id(text))),
     one("saml.clock_skew", |config, text| {
         put(&mut config.saml.clock_skew, duration(text, &(Duration::ZERO..=MAX_SKEW)))
     }),
     flag("saml.require_encryption", |config, flag| config.saml.require_encryption = flag),
+    one("saml.metadata_max_validity", |config, text| {
+        put(&mut config.saml.metadata_max_validity, parse(text))
+    }),
     one("session.idle", |config, text| {
         put(&mut config.session.idle, duration(text, &(MINUTE..=MAX_SESSION)))
     }),
@@ -118,6 +122,14 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         "write an address and a port, for example 127.0.0.1:8080 or [::1]:8080".to_owned()
     })
+}
+
+/// Ours, if one is set.
+fn own_entity_id(text: &str) -> Result<Option<EntityId>, String> {
+    match text {
+        "" => Ok(None),
+        text => EntityId::parse_own(text).map(Some).map_err(|error| error.to_string()),
+    }
 }
 
 fn logout_urls(texts: &[&str]) -> Result<Vec<AllowedLogoutUrl>, String> {

@@ -14,10 +14,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::connection::IdpSettings;
+use crate::connection::{IdpSettings, MaxValidity};
 use crate::id::IdpId;
 use crate::oidc::{AllowedLogoutUrl, Client, Issuer, LogoutScope};
 use crate::outbound::{Cidr, GuardConfig};
+use crate::paths;
 use crate::saml::EntityId;
 use crate::store::DatabaseUrl;
 
@@ -60,6 +61,8 @@ pub struct Saml {
     pub clock_skew: Duration,
     /// Whether an Assertion that is not encrypted is refused, where the IdP has no setting of its own.
     pub require_encryption: bool,
+    /// How far ahead the `validUntil` of metadata may be, where the IdP has no setting of its own.
+    pub metadata_max_validity: MaxValidity,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +143,18 @@ impl Config {
         Ok(config)
     }
 
+    /// Our SAML entity ID: the one that is set, else the URL of our metadata.
+    ///
+    /// # Errors
+    /// [`ConfigError::EntityIdTooLong`]: the issuer makes that URL too long for an entity ID.
+    pub fn saml_entity_id(&self) -> Result<EntityId, ConfigError> {
+        if let Some(entity_id) = &self.saml.entity_id {
+            return Ok(entity_id.clone());
+        }
+        let url = self.issuer.url(paths::SAML_METADATA);
+        EntityId::parse_own(&url).map_err(|_| ConfigError::EntityIdTooLong { url })
+    }
+
     /// What outgoing requests may reach.
     pub fn guard(&self) -> GuardConfig {
         GuardConfig {
@@ -156,6 +171,7 @@ impl Config {
         if matches!(self.database, DatabaseUrl::Postgres(_)) && self.keys.kek_file.is_none() {
             return Err(ConfigError::NoKekFile);
         }
+        self.saml_entity_id()?;
         if self.session.idle > self.session.absolute {
             return Err(ConfigError::IdleBeyondAbsolute);
         }
@@ -180,6 +196,7 @@ impl Default for Config {
                 entity_id: None,
                 clock_skew: Duration::from_secs(60),
                 require_encryption: false,
+                metadata_max_validity: MaxValidity::Unlimited,
             },
             session: Session {
                 idle: Duration::from_secs(8 * 3600),

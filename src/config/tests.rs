@@ -224,3 +224,26 @@ fn an_empty_variable_stands_for_not_set() {
         assert!(parse_with("", &[(&key.variable(), "")]).is_ok(), "{}", key.path);
     }
 }
+
+#[test]
+fn our_own_entity_id_fits_into_every_product() {
+    let of = |bytes: usize| format!("https://sp.example/{}", "a".repeat(bytes - 19));
+    let set = |bytes: usize| parse(&format!("[saml]\nentity_id = \"{}\"", of(bytes)));
+    assert_eq!(set(256).unwrap().saml_entity_id().unwrap().as_str(), of(256));
+    let refused = set(257).unwrap_err();
+    assert!(refused.to_string().contains(":2: saml.entity_id"), "{refused}");
+    assert!(refused.to_string().contains("at most 256 bytes"), "{refused}");
+    // The URL of the metadata is the issuer's, and 14 bytes more.
+    let issuer = |bytes: usize| parse(&format!("issuer = \"{}\"", of(bytes)));
+    assert!(issuer(242).is_ok());
+    assert_eq!(issuer(243).unwrap_err().code(), "entity_id_too_long");
+}
+
+#[test]
+fn how_long_metadata_may_be_valid_is_a_time_or_none() {
+    let set = |text: &str| parse(&format!("[saml]\nmetadata_max_validity = \"{text}\""));
+    let fourteen_days = set("14d").unwrap().saml.metadata_max_validity;
+    assert_eq!(fourteen_days.limit(), Some(Duration::from_secs(14 * 86_400)));
+    assert_eq!(set("none").unwrap().saml.metadata_max_validity, MaxValidity::Unlimited);
+    assert!(set("0s").unwrap_err().to_string().contains("from 1h to 366d"));
+}

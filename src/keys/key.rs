@@ -87,7 +87,7 @@ impl SigningKey {
     pub fn generate(algorithm: KeyAlgorithm, rsa_bits: u32) -> Result<Self, KeyError> {
         let key = match algorithm {
             KeyAlgorithm::Rs256 if !matches!(rsa_bits, 2048 | 3072 | 4096) => {
-                return Err(KeyError::RsaSize);
+                return Err(KeyError::RsaSize { bits: rsa_bits });
             }
             KeyAlgorithm::Rs256 => PKey::from_rsa(Rsa::generate(rsa_bits)?)?,
             KeyAlgorithm::Es256 => PKey::from_ec_key(EcKey::generate(&*p256()?)?)?,
@@ -237,8 +237,8 @@ pub enum KeyError {
     UnknownAlgorithm,
     #[error("only RSA, P-256 and Ed25519 keys are supported")]
     UnsupportedType,
-    #[error("unsupported RSA size; new keys have 2048, 3072 or 4096 bits")]
-    RsaSize,
+    #[error("{bits} bits are no size for an RSA key here; new ones have 2048, 3072 or 4096 bits")]
+    RsaSize { bits: u32 },
     #[error("OpenSSL failed: {0}")]
     Internal(String),
 }
@@ -252,7 +252,7 @@ impl From<ErrorStack> for KeyError {
 fn algorithm_of<T: HasPublic>(key: &PKeyRef<T>) -> Result<KeyAlgorithm, KeyError> {
     match key.id() {
         Id::RSA if (MIN_RSA_BITS..=MAX_RSA_BITS).contains(&key.bits()) => Ok(KeyAlgorithm::Rs256),
-        Id::RSA => Err(KeyError::RsaSize),
+        Id::RSA => Err(KeyError::RsaSize { bits: key.bits() }),
         Id::EC if key.ec_key()?.group().curve_name() == Some(Nid::X9_62_PRIME256V1) => {
             Ok(KeyAlgorithm::Es256)
         }
@@ -310,10 +310,11 @@ mod tests {
 
     #[test]
     fn weak_and_foreign_keys_are_refused() {
-        assert_eq!(SigningKey::generate(KeyAlgorithm::Rs256, 1024).unwrap_err(), KeyError::RsaSize);
+        let too_short = KeyError::RsaSize { bits: 1024 };
+        assert_eq!(SigningKey::generate(KeyAlgorithm::Rs256, 1024).unwrap_err(), too_short);
         let short = PKey::from_rsa(Rsa::generate(1024).unwrap()).unwrap();
         let refused = SigningKey::from_pkcs8_der(&short.private_key_to_pkcs8().unwrap());
-        assert_eq!(refused.unwrap_err(), KeyError::RsaSize);
+        assert_eq!(refused.unwrap_err(), too_short);
         let p384 = EcGroup::from_curve_name(Nid::SECP384R1).unwrap();
         let p384 = PKey::from_ec_key(EcKey::generate(&p384).unwrap()).unwrap();
         let refused = SigningKey::from_pkcs8_der(&p384.private_key_to_pkcs8().unwrap());

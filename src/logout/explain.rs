@@ -62,11 +62,14 @@ pub fn channel(party: &Party) -> String {
         }
         Party::Idp { rung, .. } => match rung {
             Rung::SingleLogout { binding, location } => {
-                format!("LogoutRequest by {binding:?} to {location}")
+                format!("LogoutRequest by {binding} to {location}")
             }
             Rung::Soap { location } => format!("LogoutRequest by SOAP to {location}"),
+            Rung::AsynchronousLogout { binding, location } => {
+                format!("LogoutRequest by {binding} to {location}, which asks for no answer")
+            }
             Rung::LoginUrl { binding, location } => {
-                format!("no logout URL: LogoutRequest by {binding:?} to the login URL {location}")
+                format!("no logout URL: LogoutRequest by {binding} to the login URL {location}")
             }
             Rung::Url { location } => format!("the browser is sent to {location}"),
             Rung::Local { .. } => "not asked".to_owned(),

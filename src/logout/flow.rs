@@ -208,11 +208,14 @@ impl Flow {
     }
 
     fn ask_next(&mut self, asked: Asked, again: bool) -> Option<Next> {
+        // The commit of this very question may have succeeded unseen: then it is still to be asked, with
+        // the same message.
+        let same = self.logout.legs.iter().find(|leg| leg.asked.as_ref() == Some(&asked));
+        if let Some(leg) = same {
+            return Some(Next::AskIdp(leg.id));
+        }
         if let Next::Wait(id) = self.next() {
-            // The commit of this very question may have succeeded unseen: then it is still to be
-            // asked, with the same message.
-            let same = self.logout.leg(id).is_some_and(|leg| leg.asked.as_ref() == Some(&asked));
-            return Some(if same || again { Next::AskIdp(id) } else { Next::Wait(id) });
+            return Some(if again { Next::AskIdp(id) } else { Next::Wait(id) });
         }
         let position = self
             .logout
@@ -226,6 +229,12 @@ impl Flow {
         match &leg.party {
             Party::Idp { rung: Rung::Url { .. }, .. } => {
                 let detail = "the browser was sent to the configured URL; nothing answers there";
+                self.close(id, LegOutcome::Unconfirmed, detail.to_owned());
+            }
+            Party::Idp { rung: Rung::AsynchronousLogout { .. }, .. } => {
+                // Kept, because an answer that comes all the same is worth what it says.
+                leg.asked = Some(asked);
+                let detail = "the IdP was asked, and told that nobody waits for its answer";
                 self.close(id, LegOutcome::Unconfirmed, detail.to_owned());
             }
             _ => {

@@ -14,6 +14,9 @@ pub enum Rung {
     SingleLogout { binding: BrowserBinding, location: String },
     /// The same request, from us to the IdP without a browser (SAML Bindings 3.2).
     Soap { location: String },
+    /// The same for an IdP that ends a logout on a page of its own: it is told that nobody waits for an
+    /// answer, and nobody does (Asynchronous Single Logout 2.1).
+    AsynchronousLogout { binding: BrowserBinding, location: String },
     /// There is no logout URL: the LogoutRequest goes to the login URL. Whether the IdP understands
     /// it there is its own affair, so without an answer nothing is proven.
     LoginUrl { binding: BrowserBinding, location: String },
@@ -64,10 +67,17 @@ impl Rung {
             || settings.without_session_index == WithoutSessionIndex::NameIdOnly;
         if named && precise {
             let offered = &connection.metadata.single_logout;
-            let by_browser = browser_endpoint(offered, settings.slo_binding);
+            let asynchronous = settings.asynchronous_logout;
+            let by_browser = match asynchronous {
+                true => asynchronous_endpoint(offered, settings.slo_binding),
+                false => browser_endpoint(offered, settings.slo_binding),
+            };
             match (presence, by_browser, soap_endpoint(offered)) {
                 (Presence::Browser, Some((binding, location)), _) => {
-                    return Self::SingleLogout { binding, location };
+                    return match asynchronous {
+                        true => Self::AsynchronousLogout { binding, location },
+                        false => Self::SingleLogout { binding, location },
+                    };
                 }
                 (_, _, Some(location)) => return Self::Soap { location },
                 (Presence::Nobody, Some(_), None) => return Self::without_browser(),
@@ -100,10 +110,21 @@ impl Rung {
             Self::SingleLogout { .. } => 0,
             Self::Soap { .. } => 1,
             Self::LoginUrl { .. } => 2,
-            Self::Url { .. } => 3,
-            Self::Local { .. } => 4,
+            Self::AsynchronousLogout { .. } => 3,
+            Self::Url { .. } => 4,
+            Self::Local { .. } => 5,
         }
     }
+}
+
+/// As [`browser_endpoint`], but one that says that it understands requests which want no answer comes
+/// first (Asynchronous Single Logout 2.3).
+fn asynchronous_endpoint(
+    offered: &[Endpoint],
+    preferred: Option<BrowserBinding>,
+) -> Option<(BrowserBinding, String)> {
+    let able: Vec<_> = offered.iter().filter(|endpoint| endpoint.asynchronous).cloned().collect();
+    browser_endpoint(&able, preferred).or_else(|| browser_endpoint(offered, preferred))
 }
 
 /// The endpoint to use: the preferred binding if it is offered, else Redirect, else POST
@@ -133,7 +154,7 @@ fn soap_endpoint(offered: &[Endpoint]) -> Option<String> {
 mod tests {
     use super::*;
     use crate::clock::Timestamp;
-    use crate::connection::IdpSettings;
+    use crate::connection::{IdpSettings, MaxValidity};
     use crate::saml::{NameId, SessionIndex};
 
     /// `offers` are the bindings of its SingleLogoutService.
@@ -141,7 +162,8 @@ mod tests {
         let sample = include_bytes!("../../metadata/samples/google.xml");
         let now = Timestamp::from_seconds(1_795_000_000);
         let id = "corp".parse().unwrap();
-        let mut connection = Connection::parse(id, settings, sample, now).unwrap();
+        let mut connection =
+            Connection::parse(id, settings, sample, MaxValidity::Unlimited, now).unwrap();
         let endpoint =
             |binding: &Binding| Endpoint::new(*binding, format!("https://idp.test/{binding:?}"));
         connection.metadata.single_logout = offers.iter().map(endpoint).collect();
@@ -175,6 +197,7 @@ mod tests {
         [Presence::Browser, Presence::Nobody].map(|presence| {
             match Rung::choose(Some(connection), signed_in, presence) {
                 Rung::SingleLogout { binding, location } => format!("{binding:?} {location}"),
+                Rung::AsynchronousLogout { location, .. } => format!("asynchronous {location}"),
                 Rung::Soap { location } => format!("SOAP {location}"),
                 Rung::LoginUrl { location, .. } => format!("login {location}"),
                 Rung::Url { location } => format!("url {location}"),

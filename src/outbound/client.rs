@@ -64,6 +64,15 @@ struct Inner {
     hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
+/// A GET for a version of a document that is newer than the one we have.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'r> {
+    pub url: &'r Url,
+    /// The `Accept` header.
+    pub accept: &'static str,
+    pub newer_than: &'r Validators,
+}
+
 /// What came back from a POST.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -135,7 +144,8 @@ impl Client {
     /// # Errors
     /// [`SendError`]; a status other than 200 is no error here.
     pub async fn get(&self, url: &Url, max: usize) -> Result<Fetched, SendError> {
-        self.get_newer(url, max, &Validators::default()).await
+        let newer_than = &Validators::default();
+        self.get_newer(Request { url, accept: "*/*", newer_than }, max).await
     }
 
     /// As [`Client::get`], for a version newer than the one with these validators; the status is 304
@@ -143,17 +153,14 @@ impl Client {
     ///
     /// # Errors
     /// As there.
-    pub async fn get_newer(
-        &self,
-        url: &Url,
-        max: usize,
-        known: &Validators,
-    ) -> Result<Fetched, SendError> {
+    pub async fn get_newer(&self, request: Request<'_>, max: usize) -> Result<Fetched, SendError> {
+        let Request { url, accept, newer_than: known } = request;
         let (client, _slot) = self.admit(url).await?;
         // The body is never unpacked: what is limited is what would be allocated.
         let mut request = client
             .get(url.clone())
             .timeout(self.0.timeouts.fetch)
+            .header(header::ACCEPT, accept)
             .header(header::ACCEPT_ENCODING, "identity");
         let conditions = [
             (header::IF_NONE_MATCH, &known.etag),

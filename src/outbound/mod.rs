@@ -7,7 +7,7 @@ pub mod guard;
 mod soap;
 
 pub use cidr::{Cidr, CidrError};
-pub use client::{Answer, Client, Fetched, Roots, Timeouts, Validators};
+pub use client::{Answer, Client, Fetched, Request, Roots, Timeouts, Validators};
 pub use error::{ClientError, SendError};
 pub use guard::{GuardConfig, Refusal};
 pub use soap::SoapAnswer;

@@ -12,6 +12,10 @@ pub struct EntityId(String);
 #[error("an entity ID is an absolute URI of at most 1024 characters, without spaces")]
 pub struct InvalidEntityId;
 
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("our entity ID is an absolute URI of at most 256 bytes, without spaces")]
+pub struct InvalidOwnEntityId;
+
 impl EntityId {
     /// # Errors
     /// If `text` has no URI scheme, holds a space or control character, or is too long.
@@ -26,6 +30,18 @@ impl EntityId {
             Err(InvalidEntityId)
         }
     }
+
+    /// An entity ID that we go by ourselves: at most 256 bytes, which every product can store
+    /// (SAML2int SDP-MD06). IdPs have names that are longer, and theirs are taken as they are.
+    ///
+    /// # Errors
+    /// As [`EntityId::parse`], and if it is longer.
+    pub fn parse_own(text: &str) -> Result<Self, InvalidOwnEntityId> {
+        let id = Self::parse(text).ok().filter(|_| text.len() <= Self::LONGEST_OWN);
+        id.ok_or(InvalidOwnEntityId)
+    }
+
+    const LONGEST_OWN: usize = 256;
 
     pub fn as_str(&self) -> &str {
         &self.0
@@ -84,6 +100,19 @@ mod tests {
             EntityId::parse("https://idp.example/").unwrap(),
             EntityId::parse("https://idp.example").unwrap()
         );
+    }
+
+    #[test]
+    fn our_own_is_shorter() {
+        let of = |bytes: usize| format!("https://sp.example/{}", "a".repeat(bytes - 19));
+        assert_eq!(EntityId::parse_own(&of(256)).unwrap().as_str().len(), 256);
+        assert_eq!(EntityId::parse_own(&of(257)), Err(InvalidOwnEntityId));
+        assert!(EntityId::parse(&of(257)).is_ok(), "an IdP's may have that");
+        assert_eq!(
+            EntityId::parse_own(&of(256).replacen("aa", "é", 1)).unwrap().as_str().len(),
+            256
+        );
+        assert_eq!(EntityId::parse_own("sp.example"), Err(InvalidOwnEntityId));
     }
 
     #[test]

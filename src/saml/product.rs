@@ -14,6 +14,10 @@ pub enum Product {
     PingFederate,
     OneLogin,
     Auth0,
+    LoginGov,
+    Oracle,
+    LemonLdap,
+    Wso2,
 }
 
 impl Product {
@@ -30,13 +34,17 @@ impl Product {
             Self::PingFederate => "PingFederate",
             Self::OneLogin => "OneLogin",
             Self::Auth0 => "Auth0",
+            Self::LoginGov => "Login.gov",
+            Self::Oracle => "Oracle",
+            Self::LemonLdap => "LemonLDAP::NG",
+            Self::Wso2 => "WSO2 Identity Server",
         }
     }
 }
 
 /// Hosts of services, and paths of software that people run themselves. The first line that fits
 /// counts; a host begins with a dot where any name below it fits.
-const MARKS: [(Product, Mark); 16] = [
+const MARKS: [(Product, Mark); 22] = [
     (Product::Entra, Mark::Host("sts.windows.net")),
     (Product::Entra, Mark::Host("login.microsoftonline.com")),
     (Product::Entra, Mark::Host("login.microsoftonline.us")),
@@ -46,12 +54,18 @@ const MARKS: [(Product, Mark); 16] = [
     (Product::Google, Mark::Host("accounts.google.com")),
     (Product::OneLogin, Mark::Host(".onelogin.com")),
     (Product::Auth0, Mark::Host(".auth0.com")),
+    (Product::LoginGov, Mark::Host("secure.login.gov")),
+    (Product::LoginGov, Mark::Host("idp.int.identitysandbox.gov")),
+    (Product::Oracle, Mark::Host(".identity.oraclecloud.com")),
     (Product::Adfs, Mark::Path("/adfs/")),
     (Product::Keycloak, Mark::Path("/protocol/saml")),
     (Product::Shibboleth, Mark::Path("/idp/profile/SAML2/")),
     (Product::SimpleSamlPhp, Mark::Path("/saml2/idp/SSOService.php")),
     (Product::SimpleSamlPhp, Mark::Path("/module.php/saml/idp/singleSignOnService")),
     (Product::PingFederate, Mark::Path("/idp/SSO.saml2")),
+    (Product::Oracle, Mark::Path("/oamfed/idp/samlv20")),
+    (Product::LemonLdap, Mark::Path("/saml/singleSignOn")),
+    (Product::Wso2, Mark::Path("/samlsso")),
     // Okta behind a domain of the customer's own: the entity ID still tells.
     (Product::Okta, Mark::EntityId("http://www.okta.com/")),
 ];
@@ -108,6 +122,11 @@ mod tests {
             ("https://p.example.com/idp/SSO.saml2", Some(Product::PingFederate)),
             ("https://a.onelogin.com/trust/saml2/http-post/sso/1", Some(Product::OneLogin)),
             ("https://a.eu.auth0.com/samlp/x", Some(Product::Auth0)),
+            ("https://secure.login.gov/api/saml/auth2026", Some(Product::LoginGov)),
+            ("https://idcs-0f0f.identity.oraclecloud.com/fed/v1/idp/sso", Some(Product::Oracle)),
+            ("https://sso.example.com/oamfed/idp/samlv20", Some(Product::Oracle)),
+            ("https://auth.example.com/saml/singleSignOn", Some(Product::LemonLdap)),
+            ("https://is.example.com/t/example.com/samlsso", Some(Product::Wso2)),
             ("https://idp.example/sso", None),
             ("https://okta.com.evil.example/sso", None),
             ("https://evil-okta.com/sso", None),

@@ -1,5 +1,6 @@
 //! Every change as SQL. One text serves both databases.
 
+mod identity_provider;
 mod metadata_source;
 mod relogin_lock;
 mod rows;
@@ -84,6 +85,19 @@ impl SealedStore {
             )),
             Change::SaveIdpSession { browser_session, session } => {
                 out.push(self.save_idp_session(browser_session, &session));
+            }
+            Change::SaveSessionIndexes { browser_session, idp, indexes } => {
+                out.extend(indexes.iter().map(|index| {
+                    any(
+                        "SaveSessionIndexes",
+                        "INSERT INTO session_index (index_hash, browser_session_id) \
+                         VALUES ($1, $2) ON CONFLICT (index_hash, browser_session_id) DO NOTHING",
+                        vec![
+                            self.session_index_hash(&idp, index).into(),
+                            browser_session.to_string().into(),
+                        ],
+                    )
+                }));
             }
             Change::AddAppSession { browser_session, app } => out.push(any(
                 "AddAppSession",
@@ -222,52 +236,18 @@ impl SealedStore {
                     ],
                 ));
             }
-            Change::SaveIdp { id, entity_id, settings, metadata, domains, source } => {
-                out.push(bump_settings());
-                out.push(one(
-                    "SaveIdp",
-                    "INSERT INTO identity_provider \
-                     (id, entity_id, settings, metadata, source, updated_at) \
-                     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO UPDATE SET \
-                     entity_id = excluded.entity_id, settings = excluded.settings, \
-                     metadata = excluded.metadata, source = excluded.source, \
-                     disabled_at = NULL, updated_at = excluded.updated_at",
-                    vec![
-                        id.as_str().into(),
-                        entity_id.into(),
-                        settings.into(),
-                        metadata.into(),
-                        source.as_str().into(),
-                        now.into(),
-                    ],
-                ));
-                out.push(any(
-                    "SaveIdp",
-                    "DELETE FROM identity_provider_domain WHERE idp_id = $1",
-                    vec![id.as_str().into()],
-                ));
-                out.extend(domains.into_iter().map(|domain| {
-                    one(
-                        "SaveIdpDomain",
-                        "INSERT INTO identity_provider_domain (domain, idp_id) VALUES ($1, $2)",
-                        vec![domain.into(), id.as_str().into()],
-                    )
-                }));
+            Change::SaveIdp { id, entity_id, settings, metadata, domains, source, replaces } => {
+                let row = identity_provider::Row {
+                    id,
+                    entity_id,
+                    settings,
+                    metadata,
+                    domains,
+                    source,
+                };
+                out.extend(identity_provider::save(row, replaces, now));
             }
-            Change::DisableIdp { id } => {
-                out.push(bump_settings());
-                out.push(any(
-                    "DisableIdp",
-                    "UPDATE identity_provider SET disabled_at = $2 \
-                     WHERE id = $1 AND disabled_at IS NULL",
-                    vec![id.as_str().into(), now.into()],
-                ));
-                out.push(any(
-                    "DisableIdp",
-                    "DELETE FROM identity_provider_domain WHERE idp_id = $1",
-                    vec![id.as_str().into()],
-                ));
-            }
+            Change::DisableIdp { id } => out.extend(identity_provider::disable(&id, now)),
             Change::SaveMetadataSource { idp, source } => {
                 out.push(metadata_source::save(&idp, *source));
             }

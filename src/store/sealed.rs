@@ -1,9 +1,10 @@
 //! The store as the rest of the program sees it: changes in, aggregates out, personal data sealed.
 
+use crate::id::IdpId;
 use crate::keys::{Kek, keyed_hash};
 use crate::oidc::Subject;
 use crate::rng::Rng;
-use crate::saml::NameId;
+use crate::saml::{NameId, SessionIndex};
 use crate::store::{Store, StoreError};
 
 /// A [`Store`] with the key that seals its columns.
@@ -45,6 +46,11 @@ impl SealedStore {
     }
 
     /// The same person by whatever qualifiers: finds what a LogoutRequest may mean.
+    pub(super) fn session_index_hash(&self, idp: &IdpId, index: &SessionIndex) -> [u8; 32] {
+        let parts = [&b"session_index"[..], idp.as_str().as_bytes(), index.as_str().as_bytes()];
+        keyed_hash(self.kek.index_key(), &parts)
+    }
+
     pub(super) fn principal_hash(&self, idp: &str, name: &str) -> [u8; 32] {
         keyed_hash(self.kek.index_key(), &[b"principal", idp.as_bytes(), name.as_bytes()])
     }

@@ -4,6 +4,7 @@
 use super::Failure;
 use crate::change::StoredSigningKey;
 use crate::keys::Stage;
+use crate::use_cases::keys::broken;
 use crate::xml::decrypt::DecryptionKey;
 
 /// Parsed once.
@@ -28,7 +29,7 @@ impl DecryptionKeys {
         let (mut keys, mut published) = (Vec::new(), Vec::new());
         for (key, stage) in found.into_iter().filter(|(_, stage)| *stage != Stage::Retired) {
             let parsed = DecryptionKey::from_pkcs8_der(&key.private)
-                .map_err(|error| Failure::Internal(format!("key {}: {error}", key.id)))?;
+                .map_err(|error| broken(key.purpose, &key.id, &error))?;
             keys.push(parsed);
             // Nobody begins to encrypt to a key that is on its way out.
             if stage != Stage::Previous {

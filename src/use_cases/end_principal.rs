@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::audit::{AuditEvent, AuditKind};
 use crate::change::{Change, EndedPrincipal, VerifiedSignIn};
 use crate::clock::Timestamp;
-use crate::connection::Connection;
+use crate::connection::{Connection, LogoutRequestMatch};
 use crate::id::{BrowserSessionId, IdpId};
 use crate::logout::plan::IdpLegs;
 use crate::logout::{Logout, OwedAnswer, Presence, Reason};
@@ -204,8 +204,15 @@ impl UseCases {
         skew: Duration,
     ) -> Result<Look, Failure> {
         for _ in 0..TRIES {
-            let (name, now) = (ended.name_id.value.clone(), self.now().await?);
-            let read = self.store().sessions_of(place.idp, &name, place.after, now).await?;
+            let now = self.now().await?;
+            let (store, name) = (self.store(), &ended.name_id.value);
+            let read = match goes_by_index(ended, &asking.connection) {
+                true => {
+                    let indexes = &ended.session_indexes;
+                    store.sessions_of_indexes(place.idp, indexes, place.after, now).await?
+                }
+                false => store.sessions_of(place.idp, name, place.after, now).await?,
+            };
             let more_after = read.found.more_after;
             let is_meant = |session: &&BrowserSession| {
                 let by_idp = session.idp_sessions.iter().filter(|held| held.idp == *place.idp);
@@ -284,9 +291,18 @@ impl UseCases {
         skew: Duration,
     ) -> bool {
         let (idp, sp) = (&connection.metadata.entity_id, &self.settings().saml_entity_id);
-        held.is_named_by(&ended.name_id, &ended.session_indexes, idp, sp)
-            && held.authn_instant <= ended.issued_at.plus(skew)
+        let is_named = match goes_by_index(ended, connection) {
+            true => held.session_indexes.iter().any(|own| ended.session_indexes.contains(own)),
+            false => held.is_named_by(&ended.name_id, &ended.session_indexes, idp, sp),
+        };
+        is_named && held.authn_instant <= ended.issued_at.plus(skew)
     }
+}
+
+/// Whether the SessionIndexes alone say which sessions are meant.
+fn goes_by_index(ended: &EndedPrincipal, connection: &Connection) -> bool {
+    let by = connection.settings.logout_request_match;
+    by == LogoutRequestMatch::SessionIndex && !ended.session_indexes.is_empty()
 }
 
 /// Where the look at a person's sessions stands.

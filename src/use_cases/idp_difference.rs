@@ -1,11 +1,11 @@
 use std::fmt;
 
-use super::idps::wrong;
+use super::idps::{settings_of, wrong};
 use crate::clock::Timestamp;
-use crate::connection::Connection;
+use crate::connection::{Connection, IdpSettings, MaxValidity};
 use crate::saml::{Endpoint, IdpMetadata};
 use crate::store::FoundIdp;
-use crate::use_cases::{Failure, registry};
+use crate::use_cases::Failure;
 use crate::xml::verify::{PublicKey, Thumbprint};
 
 /// What new metadata changes in a connection.
@@ -28,9 +28,7 @@ impl Difference {
         let Some(found) = found else { return Self { is_new: true, ..Self::default() } };
         let entity_id = new.metadata.entity_id.as_str();
         let was = (found.entity_id != entity_id).then(|| found.entity_id.clone());
-        // It may have expired, and counts nevertheless for what it held: read at the beginning of
-        // time nothing has.
-        let Ok(old) = registry::parse(found.clone(), Timestamp::from_seconds(0)) else {
+        let Some(old) = as_it_was(found) else {
             return Self { was, ..Self::default() };
         };
         let (old, new) = (&old.metadata, &new.metadata);
@@ -91,6 +89,16 @@ impl Difference {
             || self.sign_in_moved
             || self.logout_moved
     }
+}
+
+/// It may have expired, and counts nevertheless for what it held: read at the beginning of time, and
+/// without a limit, it has not.
+fn as_it_was(found: &FoundIdp) -> Option<Connection> {
+    let metadata_max_validity = Some(MaxValidity::Unlimited);
+    let settings = IdpSettings { metadata_max_validity, ..settings_of(found).ok()? };
+    let (id, metadata) = (found.id.clone(), found.metadata.as_bytes());
+    let beginning = Timestamp::from_seconds(0);
+    Connection::parse(id, settings, metadata, MaxValidity::Unlimited, beginning).ok()
 }
 
 fn thumbprints(metadata: &IdpMetadata) -> Vec<Thumbprint> {

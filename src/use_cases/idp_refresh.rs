@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use url::Url;
 
-use super::idps::{Brought, settings_of, wrong};
+use super::idp_save::Brought;
+use super::idps::wrong;
 use crate::audit::{AuditEvent, AuditKind};
 use crate::change::{Change, MetadataSource, Source};
 use crate::clock::Timestamp;
+use crate::connection::SettingsChange;
 use crate::id::IdpId;
-use crate::outbound::{Fetched, Validators};
-use crate::saml::IdpMetadata;
+use crate::outbound::{Fetched, Request, Validators};
+use crate::saml::metadata::MetadataUrl;
+use crate::saml::{EntityId, IdpMetadata};
 use crate::store::CommitError;
 use crate::use_cases::{Failure, SaveIdp, UseCases, registry};
 use crate::xml;
@@ -94,10 +96,14 @@ impl UseCases {
     }
 
     async fn look(&self, id: &IdpId, origin: &MetadataSource) -> Result<Refreshed, Failure> {
-        let url = Url::parse(&origin.url)
+        let url: MetadataUrl = origin
+            .url
+            .parse()
             .map_err(|error| Failure::Internal(format!("metadata URL of IdP {id}: {error}")))?;
+        let entity_id = self.idp_settings(id).await?.and_then(|settings| settings.entity_id);
         let (etag, last_modified) = (origin.etag.clone(), origin.last_modified.clone());
-        let fetched = self.fetch_metadata(&url, &Validators { etag, last_modified }).await?;
+        let known = Validators { etag, last_modified };
+        let fetched = self.fetch_metadata(&url, entity_id.as_ref(), &known).await?;
         // Settings may have changed while that took its time.
         let found = self.store().idp(id).await?;
         let found = found.ok_or_else(|| Failure::NotFound { what: format!("IdP {id}") })?;
@@ -105,7 +111,7 @@ impl UseCases {
         let origin = MetadataSource { checked_at: now, failure: None, ..origin.clone() };
         if fetched.status == 304 || fetched.body == found.metadata.as_bytes() {
             // The same document can have expired by now, and that is not "unchanged".
-            let connection = registry::parse(found, now)
+            let connection = registry::parse(found, self.settings().metadata_max_validity, now)
                 .map_err(|detail| Failure::Connection { idp: id.clone(), detail })?;
             let next_at = next_look(&connection.metadata, now);
             let source = Box::new(MetadataSource { next_at, ..origin });
@@ -117,7 +123,7 @@ impl UseCases {
             last_modified: fetched.validators.last_modified,
             ..origin
         };
-        let settings = settings_of(&found)?;
+        let settings = SettingsChange::default().into();
         let (id, metadata) = (id.clone(), fetched.body);
         let wanted = SaveIdp { id, settings, metadata, source: Source::Admin };
         let (_, difference) = self.write_idp(wanted, Brought::Refresh(origin)).await?;
@@ -154,17 +160,24 @@ impl UseCases {
         }
     }
 
-    /// The document at a URL, through the egress guard; 304 without one if it is not newer.
+    /// The document at a URL, or what a query service says of this entity, through the egress guard;
+    /// 304 without one if it is not newer.
     ///
     /// # Errors
-    /// [`Failure::Admin`]: nothing usable is there, or the guard does not allow the address.
+    /// [`Failure::Admin`]: nothing usable is there, the guard does not allow the address, or there is no
+    /// entity to ask for.
     pub(super) async fn fetch_metadata(
         &self,
-        url: &Url,
+        place: &MetadataUrl,
+        entity_id: Option<&EntityId>,
         known: &Validators,
     ) -> Result<Fetched, Failure> {
         let unreachable = |detail: String| wrong("metadata_unreachable", detail);
-        let fetched = self.0.outbound.get_newer(url, xml::Limits::METADATA.bytes, known).await;
+        let url = place
+            .for_entity(entity_id)
+            .map_err(|error| wrong("entity_id_missing", error.to_string()))?;
+        let request = Request { url: &url, accept: place.accept(), newer_than: known };
+        let fetched = self.0.outbound.get_newer(request, xml::Limits::METADATA.bytes).await;
         let fetched = fetched.map_err(|error| unreachable(format!("{url}: {error}")))?;
         match fetched.status {
             200 => Ok(fetched),

@@ -4,16 +4,13 @@ use serde::Serialize;
 
 use crate::change::MetadataSource;
 use crate::clock::Timestamp;
-use crate::connection::{
-    Connection, Fallback, IdpSettings, UnsignedLogoutResponse, WithoutSessionIndex,
-};
+use crate::connection::{Connection, IdpSettings, MaxValidity};
 use crate::id::IdpId;
 use crate::logout::{Presence, Rung, WhyLocal};
 use crate::saml::metadata::OtherEndpoint;
-use crate::saml::{
-    Binding, Endpoint, KeyInfo, KeyUse, MetadataSignature, NameId, Product, SessionIndex,
-};
+use crate::saml::{Endpoint, KeyInfo, KeyUse, MetadataSignature, NameId, SessionIndex};
 use crate::session::SignedIn;
+use crate::use_cases::idp_advice::Advice;
 
 /// What we understood of an IdP, and what logout will do there.
 #[derive(Clone, Debug, Serialize)]
@@ -51,7 +48,7 @@ pub struct IdpReport {
     /// What an administrator should know or change.
     pub advice: Vec<String>,
     /// The settings that `advice` recommends.
-    pub recommended: BTreeMap<&'static str, &'static str>,
+    pub recommended: BTreeMap<&'static str, String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -121,7 +118,7 @@ impl IdpReport {
         metadata: &[u8],
         now: Timestamp,
     ) -> Result<Self, String> {
-        let connection = Connection::parse(id, settings, metadata, now);
+        let connection = Connection::parse(id, settings, metadata, MaxValidity::Unlimited, now);
         Ok(Self::of(&connection.map_err(|error| error.to_string())?, false, "not saved", None))
     }
 }
@@ -140,7 +137,8 @@ impl RefreshReport {
 fn endpoint(endpoint: &Endpoint) -> String {
     let returns = endpoint.response_location.as_ref();
     let returns = returns.map(|url| format!(" (responses to {url})")).unwrap_or_default();
-    format!("{:?} {}{returns}", endpoint.binding, endpoint.location)
+    let asynchronous = if endpoint.asynchronous { " (also without an answer)" } else { "" };
+    format!("{} {}{returns}{asynchronous}", endpoint.binding, endpoint.location)
 }
 
 fn other(other: &OtherEndpoint) -> String {
@@ -153,7 +151,7 @@ fn key(info: &KeyInfo) -> String {
         None => ", no certificate".to_owned(),
     };
     let both = if info.meant_for == KeyUse::Both { ", for signing and encryption" } else { "" };
-    format!("{:?} {} bits {}{certificate}{both}", info.kind, info.bits, info.thumbprint)
+    format!("{} {} bits {}{certificate}{both}", info.kind, info.bits, info.thumbprint)
 }
 
 /// What logout does for each thing that an assertion may hold: asked of the code that does it.
@@ -161,7 +159,9 @@ fn ladder(connection: &Connection) -> Vec<LadderStep> {
     let step = |when, name_id, session_index, presence| {
         let rung = rung(connection, &asserted(name_id, session_index), presence);
         let scope = match rung {
-            Rung::SingleLogout { .. } | Rung::Soap { .. } if !session_index => {
+            Rung::SingleLogout { .. } | Rung::AsynchronousLogout { .. } | Rung::Soap { .. }
+                if !session_index =>
+            {
                 " It names no session: the IdP ends all that the person has with us."
             }
             _ => "",
@@ -207,13 +207,17 @@ fn asserted(name_id: bool, session_index: bool) -> SignedIn {
 fn then(rung: &Rung) -> String {
     match rung {
         Rung::SingleLogout { binding, location } => {
-            format!("A signed LogoutRequest goes by {binding:?} to {location}.")
+            format!("A signed LogoutRequest goes by {binding} to {location}.")
         }
         Rung::Soap { location } => {
             format!("A signed LogoutRequest goes by SOAP from here to {location}.")
         }
+        Rung::AsynchronousLogout { binding, location } => format!(
+            "A signed LogoutRequest goes by {binding} to {location} and asks for no answer: the \
+             person stays on the IdP's page, and the outcome is `unconfirmed`."
+        ),
         Rung::LoginUrl { binding, location } => format!(
-            "There is no logout URL that fits: the LogoutRequest goes by {binding:?} to the login \
+            "There is no logout URL that fits: the LogoutRequest goes by {binding} to the login \
              URL {location}, and without an answer the outcome is `unconfirmed`."
         ),
         Rung::Url { location } => format!(
@@ -229,132 +233,6 @@ fn then(rung: &Rung) -> String {
                 WhyLocal::NoBrowser => "this IdP can only be asked through a browser",
             };
             format!("Only our side ends, and the end page says so: {why}.")
-        }
-    }
-}
-
-/// What to tell an administrator, and which settings follow from it.
-#[derive(Default)]
-struct Advice {
-    sentences: Vec<String>,
-    settings: BTreeMap<&'static str, &'static str>,
-}
-
-impl Advice {
-    fn of(connection: &Connection) -> Self {
-        let mut advice = Self::default();
-        let (metadata, settings) = (&connection.metadata, &connection.settings);
-        let product = metadata.product();
-        let by_browser = |endpoint: &Endpoint| endpoint.binding != Binding::Soap;
-        let has_slo = metadata.single_logout.iter().any(by_browser);
-        match product {
-            // A LogoutRequest at the login URL is answered with `malformed_request`.
-            Some(Product::Google) if !has_slo => advice.recommend(
-                settings.fallback == Fallback::LoginUrl,
-                ("fallback", "local"),
-                "Google has no single logout, and answers a LogoutRequest at its login URL with an \
-                 error page. `fallback = local` ends our side and says so.",
-            ),
-            // AADSTS75005 at the sign-in URL.
-            Some(Product::Entra) if !has_slo => advice.recommend(
-                settings.fallback == Fallback::LoginUrl,
-                ("fallback", "local"),
-                "Entra ID answers a LogoutRequest at its sign-in URL with an error page. Load the \
-                 app's own metadata, which names a logout URL; until then `fallback = local` ends \
-                 our side and says so.",
-            ),
-            Some(Product::Okta) if !has_slo => advice.say(
-                "Okta names a logout URL in its metadata only once single logout is switched on for \
-                 the app and our certificate is uploaded there; then load the metadata again.",
-            ),
-            _ if !has_slo => advice.say(
-                "Ask the IdP's administrator whether single logout can be switched on, and load the \
-                 metadata again.",
-            ),
-            _ => {}
-        }
-        if has_slo {
-            advice.about_answers(product, settings);
-        }
-        if settings.without_session_index == WithoutSessionIndex::NextRung && has_slo {
-            advice.say(
-                "`without_session_index = next_rung`: where the IdP asserts no SessionIndex, its \
-                 logout URL is not used.",
-            );
-        }
-        if metadata.signature == MetadataSignature::Unchecked && settings.metadata_key.is_none() {
-            advice.say(
-                "The metadata is signed, and nobody checks it. Pin the signer's key with \
-                 `metadata_key` if you know it.",
-            );
-        }
-        advice
-    }
-
-    fn about_answers(&mut self, product: Option<Product>, settings: &IdpSettings) {
-        let strict = settings.unsigned_logout_response == UnsignedLogoutResponse::Unconfirmed;
-        let accept = ("unsigned_logout_response", "accept");
-        match product {
-            Some(Product::Entra) => self.recommend(
-                strict,
-                accept,
-                "Entra ID does not sign its LogoutResponse, so every logout there stays \
-                 `unconfirmed`. With `unsigned_logout_response = accept` an answer counts where both \
-                 InResponseTo and RelayState match.",
-            ),
-            Some(Product::Keycloak) => self.recommend(
-                strict,
-                accept,
-                "Keycloak signs its LogoutResponse only if \"Sign documents\" is on for the client. \
-                 Switch it on, or set `unsigned_logout_response = accept`.",
-            ),
-            Some(Product::SimpleSamlPhp) => self.recommend(
-                strict,
-                accept,
-                "SimpleSAMLphp signs logout messages only with `sign.logout`. Switch it on, or set \
-                 `unsigned_logout_response = accept`.",
-            ),
-            Some(Product::Adfs) => self.say(
-                "AD FS takes a LogoutRequest only with exactly the NameID that it asserted; claim \
-                 rules must issue one.",
-            ),
-            Some(Product::Okta) => self.say(
-                "Okta takes a LogoutRequest only if our signing certificate has been uploaded to the \
-                 app.",
-            ),
-            Some(Product::OneLogin) => self.say(
-                "OneLogin sends its answer to the logout URL that is entered in the app connector.",
-            ),
-            Some(Product::Shibboleth) => self.say(
-                "Shibboleth may end a logout on a page of its own. Whoever does not come back is \
-                 answered for after the deadline.",
-            ),
-            Some(Product::PingFederate) => self.say(
-                "PingFederate ends its chain of logouts at the first service that fails, and shows \
-                 an error page.",
-            ),
-            Some(Product::Auth0) => self.say(
-                "Auth0 sends its answer by POST to the callback that is entered as `logout` in the \
-                 add-on's settings.",
-            ),
-            Some(Product::Google) | None => {}
-        }
-    }
-
-    fn say(&mut self, sentence: &str) {
-        self.sentences.push(sentence.to_owned());
-    }
-
-    /// Nothing where the setting has been made already, or otherwise on purpose.
-    fn recommend(
-        &mut self,
-        applies: bool,
-        (setting, value): (&'static str, &'static str),
-        sentence: &str,
-    ) {
-        if applies {
-            self.settings.insert(setting, value);
-            self.say(sentence);
         }
     }
 }

@@ -131,7 +131,7 @@ impl SamlKeys {
         let (active, _) =
             active.ok_or_else(|| Failure::Internal("there is no SAML signing key".into()))?;
         let signing = xml::sign::SigningKey::from_pkcs8_der(&active.private)
-            .map_err(|error| broken(&active.id, &error))?;
+            .map_err(|error| broken(active.purpose, &active.id, &error))?;
         Ok(Self { signing, certificate: certificate(active), published })
     }
 }
@@ -241,9 +241,16 @@ pub(super) fn new_key(
 }
 
 fn oidc_key(key: &StoredSigningKey) -> Result<SigningKey, Failure> {
-    SigningKey::from_pkcs8_der(&key.private).map_err(|error| broken(&key.id, &error))
+    SigningKey::from_pkcs8_der(&key.private).map_err(|error| broken(key.purpose, &key.id, &error))
 }
 
-fn broken(id: &str, error: &dyn std::fmt::Display) -> Failure {
-    Failure::Internal(format!("key {id}: {error}"))
+/// A key of ours that is too weak or damaged. Every command says so before it does anything
+/// (SAML2int SDP-MD07).
+pub(super) fn broken(purpose: KeyPurpose, id: &str, error: &dyn std::fmt::Display) -> Failure {
+    let purpose = purpose.as_str();
+    let detail = format!(
+        "the {purpose} key {id} of this installation cannot be used: {error}; put back the backup \
+         that has a usable one"
+    );
+    Failure::Admin { code: "key_unusable", detail }
 }

@@ -287,7 +287,8 @@ impl UseCases {
         let endpoint = [Binding::Redirect, Binding::Post]
             .into_iter()
             .find_map(|binding| offered.iter().find(|endpoint| endpoint.binding == binding));
-        let Some(endpoint) = endpoint.filter(|_| !owed.asynchronous) else {
+        let withheld = owed.asynchronous || connection.settings.withhold_logout_response;
+        let Some(endpoint) = endpoint.filter(|_| !withheld) else {
             if !status.is_success() {
                 return Err(Failure::Idp {
                     code: "saml.logout_request",

@@ -187,7 +187,10 @@ pub(super) fn judge(
     expected: &ExpectedAnswer,
     ours_alone: bool,
 ) -> Result<Answer, String> {
-    response.check(expected, &proof).map_err(say)?;
+    let also = connection.settings.logout_response_issuer.as_ref();
+    let idp = also.filter(|also| **also == response.issuer).unwrap_or(&expected.idp).clone();
+    let expected = ExpectedAnswer { idp, ..expected.clone() };
+    response.check(&expected, &proof).map_err(say)?;
     let accept_unsigned = ours_alone
         && connection.settings.unsigned_logout_response == UnsignedLogoutResponse::Accept;
     let (outcome, said) = outcome_of(&response.status);

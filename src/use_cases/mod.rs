@@ -14,10 +14,12 @@ mod end_session;
 mod expiry;
 mod failure;
 mod frontchannel;
+mod idp_advice;
 mod idp_difference;
 mod idp_refresh;
 mod idp_report;
 mod idp_request;
+mod idp_save;
 mod idps;
 mod key_rotation;
 mod keys;
@@ -60,7 +62,7 @@ pub use failure::Failure;
 pub use frontchannel::{FRAMES_WAIT, Frame};
 pub use idp_refresh::Refreshed;
 pub use idp_report::{IdpReport, LadderStep, RefreshReport};
-pub use idps::SaveIdp;
+pub use idp_save::{NewSettings, SaveIdp};
 pub use key_rotation::{Begin, KeyReport};
 pub use keys::Keys;
 pub use logout_page::PageAnswer;
@@ -107,7 +109,7 @@ impl UseCases {
         outbound: outbound::Client,
         rng: Rng,
     ) -> Self {
-        let registry = registry::Registry::new(store.clone());
+        let registry = registry::Registry::new(store.clone(), settings.metadata_max_validity);
         let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
         Self(Arc::new(Inner {
             settings,

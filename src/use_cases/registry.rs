@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use crate::clock::Timestamp;
-use crate::connection::{Connection, IdpSettings};
+use crate::connection::{Connection, IdpSettings, MaxValidity};
 use crate::id::{ClientId, IdpId};
 use crate::logout::plan::Parties;
 use crate::oidc::{Client, ClientSettings};
@@ -18,6 +18,8 @@ use crate::use_cases::Failure;
 /// from the next request on, on every node.
 pub struct Registry {
     store: SealedStore,
+    /// For IdPs with no setting of their own.
+    max_validity: MaxValidity,
     cache: Mutex<Cache>,
 }
 
@@ -48,8 +50,8 @@ pub struct View<'r> {
 }
 
 impl Registry {
-    pub fn new(store: SealedStore) -> Self {
-        Self { store, cache: Mutex::default() }
+    pub fn new(store: SealedStore, max_validity: MaxValidity) -> Self {
+        Self { store, max_validity, cache: Mutex::default() }
     }
 
     /// Looks which settings count now.
@@ -153,7 +155,9 @@ impl View<'_> {
         let found = registry.store.idp(id).await?;
         let found = found.ok_or_else(|| unusable(id, "there is no such IdP"))?;
         let disabled = found.disabled;
-        let connection = Arc::new(parse(found, now).map_err(|error| unusable(id, &error))?);
+        let connection = Arc::new(
+            parse(found, registry.max_validity, now).map_err(|error| unusable(id, &error))?,
+        );
         let known = Known { connection, disabled };
         registry.cached(self.version, |cache| {
             cache.connections.insert(id.clone(), known.clone());
@@ -222,10 +226,15 @@ fn unusable(id: &IdpId, detail: &str) -> Failure {
     Failure::Connection { idp: id.clone(), detail: detail.to_owned() }
 }
 
-/// Reads a stored IdP again. It was understood when it was saved, so what fails here is time.
-pub(super) fn parse(found: FoundIdp, now: Timestamp) -> Result<Connection, String> {
+/// Reads a stored IdP again. It was understood when it was saved, so what fails here is time,
+/// or a limit of its validity that was set since.
+pub(super) fn parse(
+    found: FoundIdp,
+    max_validity: MaxValidity,
+    now: Timestamp,
+) -> Result<Connection, String> {
     let settings: IdpSettings =
         serde_json::from_str(&found.settings).map_err(|error| error.to_string())?;
-    Connection::parse(found.id, settings, found.metadata.as_bytes(), now)
+    Connection::parse(found.id, settings, found.metadata.as_bytes(), max_validity, now)
         .map_err(|error| error.to_string())
 }

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use crate::connection::MaxValidity;
 use crate::oidc::{AllowedLogoutUrl, Issuer, LogoutScope};
 use crate::paths;
 use crate::saml::EntityId;
@@ -15,6 +16,8 @@ pub struct Settings {
     pub clock_skew: Duration,
     /// Whether an Assertion must be encrypted, for IdPs with no setting of their own.
     pub require_encryption: bool,
+    /// How far ahead the `validUntil` of metadata may be, for IdPs with no setting of their own.
+    pub metadata_max_validity: MaxValidity,
     pub session: Lifetime,
     /// Whether apps hear of a session that expired.
     pub notify_on_expiry: bool,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::audit::{AuditEvent, AuditKind};
 use crate::change::{Change, PendingAuthnRequest, VerifiedSignIn};
 use crate::clock::Timestamp;
-use crate::connection::Connection;
+use crate::connection::{Connection, LogoutRequestMatch};
 use crate::id::{BrowserSessionId, IdpSessionId};
 use crate::logout::plan::IdpLegs;
 use crate::logout::relogin_lock::Verdict;
@@ -85,6 +85,14 @@ impl UseCases {
             };
             let signed_in = self.plan_sign_in(&pending, &verified, session, &cookie, now).await?;
             let mut changes = signed_in.changes;
+            // Where a NameID in a LogoutRequest tells nothing, the SessionIndexes must find the session.
+            if connection.settings.logout_request_match == LogoutRequestMatch::SessionIndex {
+                changes.push(Change::SaveSessionIndexes {
+                    browser_session: signed_in.browser_session,
+                    idp: verified.idp.clone(),
+                    indexes: verified.facts.session_indexes.clone(),
+                });
+            }
             let take = |handle: &Token| Change::TakeHeldSignIn { handle: handle.hash() };
             changes.extend(held.as_ref().map(take));
             changes.extend(lifted);
@@ -212,7 +220,7 @@ impl UseCases {
             record = record.detail("the IdP gave no SessionIndex: logout goes by NameID alone");
         }
         changes.push(Change::Record(record));
-        Ok(PlannedSignIn { changes, code, replaced })
+        Ok(PlannedSignIn { browser_session: session.id, changes, code, replaced })
     }
 
     /// The person was signed out while the sign-in was on its way: the app hears that nobody is there.
@@ -225,6 +233,7 @@ impl UseCases {
 }
 
 struct PlannedSignIn {
+    browser_session: BrowserSessionId,
     changes: Vec<Change>,
     code: Token,
     /// The session of another person in the same browser, which ends.

@@ -255,9 +255,9 @@ impl UseCases {
             return Err(broken("an app is not asked through the browser"));
         };
         let (binding, location) = match rung {
-            Rung::SingleLogout { binding, location } | Rung::LoginUrl { binding, location } => {
-                (*binding, location)
-            }
+            Rung::SingleLogout { binding, location }
+            | Rung::AsynchronousLogout { binding, location }
+            | Rung::LoginUrl { binding, location } => (*binding, location),
             Rung::Url { location } => return Ok(Reply::redirect(location.clone())),
             Rung::Soap { .. } | Rung::Local { .. } => {
                 return Err(broken("this leg is not asked through the browser"));
@@ -266,7 +266,11 @@ impl UseCases {
         let asked = leg.asked.as_ref().ok_or_else(|| broken("the leg was not asked"))?;
         let principal = leg.principal.as_ref().ok_or_else(|| broken("the leg has no principal"))?;
         let write = |destination: &str| {
-            self.logout_request(logout, principal, &asked.request_id, destination, now).to_xml()
+            LogoutRequest {
+                asynchronous: matches!(rung, Rung::AsynchronousLogout { .. }),
+                ..self.logout_request(logout, principal, &asked.request_id, destination, now)
+            }
+            .to_xml()
         };
         let relay_state = self.relay_state(&asked.request_id);
         let request = IdpRequest { relay_state: relay_state.expose(), sign: true, write: &write };
@@ -327,7 +331,9 @@ impl UseCases {
             Err(other) => return Err(other),
         };
         Ok(match rung {
-            Rung::SingleLogout { .. } => post_location(&connection.metadata.single_logout),
+            Rung::SingleLogout { .. } | Rung::AsynchronousLogout { .. } => {
+                post_location(&connection.metadata.single_logout)
+            }
             Rung::LoginUrl { .. } => post_location(&connection.metadata.single_sign_on),
             Rung::Soap { .. } | Rung::Url { .. } | Rung::Local { .. } => None,
         })

@@ -22,6 +22,15 @@ pub enum KeyKind {
     Ec,
 }
 
+impl fmt::Display for KeyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rsa => "RSA",
+            Self::Ec => "EC",
+        })
+    }
+}
+
 /// A public key that is fit to verify signatures: RSA of 2048 to 8192 bits with an odd exponent
 /// from 3 to 2^32, or EC on P-256, P-384 or P-521.
 #[derive(Clone)]

@@ -5,19 +5,19 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Deserialize;
-use url::Url;
 
 use super::Admin;
 use super::problem::Problem;
 use crate::change::Source;
 use crate::connection::{
-    BrowserBinding, Fallback, Pin, SettingError, SettingsChange, UnsignedLogoutResponse,
-    WithoutSessionIndex,
+    BrowserBinding, Fallback, LogoutRequestMatch, LogoutUrl, MaxValidity, Pin, Setting,
+    SettingError, SettingsChange, UnsignedLogoutResponse, WithoutSessionIndex,
 };
 use crate::http::App;
 use crate::id::IdpId;
 use crate::oidc::SubjectSource;
 use crate::saml::EntityId;
+use crate::saml::metadata::MetadataUrl;
 use crate::use_cases::{Failure, IdpReport, Refreshed, SaveIdp};
 
 /// The settings of an upload stand in its query, because its body is the metadata itself. For a
@@ -28,16 +28,22 @@ pub(super) struct Upload {
     id: String,
     entity_id: Option<EntityId>,
     metadata_key: Option<Pin>,
+    metadata_max_validity: Option<MaxValidity>,
     /// Instead of a body.
     metadata_url: Option<String>,
     subject: Option<SubjectSource>,
     fallback: Option<Fallback>,
     without_session_index: Option<WithoutSessionIndex>,
     unsigned_logout_response: Option<UnsignedLogoutResponse>,
+    asynchronous_logout: Option<bool>,
     always_success: Option<bool>,
+    withhold_logout_response: Option<bool>,
+    logout_request_match: Option<LogoutRequestMatch>,
+    logout_response_issuer: Option<Setting<EntityId>>,
     sign_requests: Option<bool>,
     allow_cbc: Option<bool>,
     require_encryption: Option<bool>,
+    slo_url: Option<Setting<LogoutUrl>>,
     slo_binding: Option<BrowserBinding>,
     sso_binding: Option<BrowserBinding>,
     /// Several, separated by commas.
@@ -58,15 +64,14 @@ pub(super) async fn save(
         .id
         .parse()
         .map_err(|error| Problem::wrong("invalid_id", format!("id {:?}: {error}", upload.id)))?;
-    let existing = app.use_cases().idp_settings(&id).await?;
-    let exists = existing.is_some();
+    let exists = app.use_cases().idp_settings(&id).await?.is_some();
     let url = upload
         .metadata_url
         .as_deref()
-        .map(Url::parse)
+        .map(str::parse::<MetadataUrl>)
         .transpose()
         .map_err(|error| Problem::wrong("invalid_setting", format!("metadata_url: {error}")))?;
-    let settings = change(upload)?.apply(existing.unwrap_or_default());
+    let settings = change(upload)?.into();
     let metadata = metadata?.to_vec();
     let report = match url {
         Some(url) if metadata.is_empty() => app.use_cases().connect_idp(id, settings, &url).await?,
@@ -131,14 +136,20 @@ fn change(upload: Upload) -> Result<SettingsChange, Problem> {
     Ok(SettingsChange {
         entity_id: upload.entity_id,
         metadata_key: upload.metadata_key,
+        metadata_max_validity: upload.metadata_max_validity,
         subject: upload.subject,
         fallback: upload.fallback,
         without_session_index: upload.without_session_index,
         unsigned_logout_response: upload.unsigned_logout_response,
+        asynchronous_logout: upload.asynchronous_logout,
         always_success: upload.always_success,
+        withhold_logout_response: upload.withhold_logout_response,
+        logout_request_match: upload.logout_request_match,
+        logout_response_issuer: upload.logout_response_issuer,
         sign_requests: upload.sign_requests,
         allow_cbc: upload.allow_cbc,
         require_encryption: upload.require_encryption,
+        slo_url: upload.slo_url,
         slo_binding: upload.slo_binding,
         sso_binding: upload.sso_binding,
         domains: domains.transpose()?,

@@ -7,6 +7,8 @@ pub mod soap;
 pub use post::PostForm;
 pub use redirect::{RawQuery, RedirectMessage};
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -40,6 +42,17 @@ impl Binding {
 
     pub fn from_uri(uri: &str) -> Option<Self> {
         [Self::Redirect, Self::Post, Self::Soap].into_iter().find(|binding| binding.uri() == uri)
+    }
+}
+
+/// As the standard calls it, without its prefix.
+impl fmt::Display for Binding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Redirect => "Redirect",
+            Self::Post => "POST",
+            Self::Soap => "SOAP",
+        })
     }
 }
 

@@ -1,8 +1,10 @@
 use std::fmt;
+use std::time::Duration;
 
 use super::location::LocationFault;
 use super::signed::SignedMetadataFault;
 use crate::clock::Timestamp;
+use crate::duration;
 use crate::saml::EntityId;
 use crate::xml::{Element, ParseError, ShapeError};
 
@@ -54,6 +56,16 @@ pub enum ContentFault {
     Time { attribute: &'static str, kind: &'static str },
     #[error("the metadata was valid until {at}")]
     Expired { at: Timestamp },
+    #[error(
+        "there is no validUntil, and one at most {} ahead is asked for (metadata_max_validity)",
+        duration::written(*.most)
+    )]
+    NoValidUntil { most: Duration },
+    #[error(
+        "validUntil {until} is more than {} ahead, which is the most (metadata_max_validity)",
+        duration::written(*.most)
+    )]
+    ValidTooLong { until: Timestamp, most: Duration },
     #[error("{attribute} {value:?} {fault}")]
     Location { attribute: &'static str, value: String, fault: LocationFault },
     #[error("there is no SingleSignOnService by HTTP-Redirect or HTTP-POST")]
@@ -136,6 +148,8 @@ impl ContentFault {
             Self::EntityId => "metadata.entity_id",
             Self::Time { .. } => "metadata.time",
             Self::Expired { .. } => "metadata.expired",
+            Self::NoValidUntil { .. } => "metadata.no_valid_until",
+            Self::ValidTooLong { .. } => "metadata.valid_too_long",
             Self::Location { .. } => "metadata.location",
             Self::NoSingleSignOn => "metadata.no_single_sign_on",
             Self::Certificate => "metadata.certificate",

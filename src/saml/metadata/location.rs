@@ -21,7 +21,7 @@ const MESSAGE_PARAMETERS: [&str; 6] =
     ["SAMLRequest", "SAMLResponse", "RelayState", "SigAlg", "Signature", "SAMLEncoding"];
 
 /// Whether a browser may be sent there with a message. The URL itself is used as it is written.
-pub(super) fn check(location: &str) -> Result<(), LocationFault> {
+pub fn check(location: &str) -> Result<(), LocationFault> {
     let url = read(location)?;
     match url.scheme() {
         "https" => {}

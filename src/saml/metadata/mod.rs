@@ -1,5 +1,6 @@
 //! What an IdP says of itself (SAML Metadata 2.0).
 
+mod address;
 pub mod aggregate;
 mod description;
 mod endpoints;
@@ -19,10 +20,11 @@ use crate::clock::Timestamp;
 use crate::xml::verify::TrustedKeys;
 use crate::xml::{Limits, ns, parse};
 
+pub use address::{InvalidMetadataUrl, MetadataUrl, NoEntity};
 pub use endpoints::OtherEndpoint;
 pub use error::{ContentFault, Finding, Findings, MetadataError, MetadataWarning};
 pub use keys::{CertificateInfo, KeyInfo, KeyUse, MOST_SIGNING_KEYS};
-pub use location::LocationFault;
+pub use location::{LocationFault, check as check_location};
 pub use signed::{InvalidMetadataKey, MetadataKey, SignedMetadataFault};
 
 use endpoints::through_browser;
@@ -58,6 +60,16 @@ pub struct IdpMetadata {
     pub warnings: Vec<MetadataWarning>,
 }
 
+/// What a document must fulfil beside being understood. By default nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Requirements<'k> {
+    /// The pinned key, which must have signed the root element.
+    pub signed_by: Option<&'k MetadataKey>,
+    /// The root element must have a `validUntil`, at most this far ahead: whoever keeps an old document
+    /// from being replaced cannot do so for longer (SAML V2.0 Implementation Profile IIP-MD04).
+    pub max_validity: Option<Duration>,
+}
+
 /// Whether somebody vouches for the document.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MetadataSignature {
@@ -81,27 +93,27 @@ impl IdpMetadata {
         wanted: Option<&EntityId>,
         now: Timestamp,
     ) -> Result<Self, MetadataError> {
-        Self::parse_pinned(xml, wanted, None, now)
+        Self::parse_as_required(xml, wanted, Requirements::default(), now)
     }
 
-    /// As [`IdpMetadata::parse`]; with a pinned key the root element must be signed by it, and
-    /// nothing is read that it has not signed.
+    /// As [`IdpMetadata::parse`], for a document of which more is asked. With a pinned key nothing is
+    /// read that it has not signed.
     ///
     /// # Errors
-    /// As above, and [`MetadataError::Signature`].
-    pub fn parse_pinned(
+    /// As above, and what it does not fulfil.
+    pub fn parse_as_required(
         xml: &[u8],
         wanted: Option<&EntityId>,
-        pinned: Option<&MetadataKey>,
+        required: Requirements<'_>,
         now: Timestamp,
     ) -> Result<Self, MetadataError> {
         let document = parse(xml, &Limits::METADATA)?;
-        let root = match pinned {
+        let root = match required.signed_by {
             Some(key) => key.verify(&document)?,
             None => document.root(),
         };
         let is_signed = root.children(ns::DS, "Signature").next().is_some();
-        let signature = match (pinned, is_signed) {
+        let signature = match (required.signed_by, is_signed) {
             (Some(_), _) => MetadataSignature::Verified,
             (None, true) => MetadataSignature::Unchecked,
             (None, false) => MetadataSignature::None,
@@ -118,6 +130,9 @@ impl IdpMetadata {
             }
         };
         let validity = validity::read(role, now, &mut found);
+        if let Some(most) = required.max_validity {
+            validity::check_root(root, most, now, &mut found);
+        }
         let keys = keys::read(role, now, &mut found);
         let endpoints = endpoints::read(role, &mut found);
         if !endpoints.single_logout.iter().any(through_browser) {

@@ -53,6 +53,18 @@ pub(super) fn read(element: Element<'_>, now: Timestamp, found: &mut Found) -> V
     validity
 }
 
+/// That the root says how long it is valid, and not for too long (IIP-MD04). What its `validUntil` is
+/// worth beside that, [`read`] says.
+pub(super) fn check_root(root: Element<'_>, most: Duration, now: Timestamp, found: &mut Found) {
+    match root.attribute("validUntil").map(Timestamp::parse) {
+        None => found.fault(root, ContentFault::NoValidUntil { most }),
+        Some(Some(until)) if until.since(now) > most => {
+            found.fault(root, ContentFault::ValidTooLong { until, most });
+        }
+        Some(_) => {}
+    }
+}
+
 /// Reads an `xs:duration` (XML Schema Part 2, 3.2.6) in whole seconds. A negative one is refused; one
 /// of more than a hundred years is a hundred years.
 pub(super) fn duration(text: &str) -> Option<Duration> {

@@ -2,7 +2,7 @@ use super::{any, one};
 use crate::change::MetadataSource;
 use crate::clock::Timestamp;
 use crate::id::IdpId;
-use crate::store::Statement;
+use crate::store::{Statement, Value};
 
 pub(super) fn save(idp: &IdpId, source: MetadataSource) -> Statement {
     one(
@@ -12,15 +12,7 @@ pub(super) fn save(idp: &IdpId, source: MetadataSource) -> Statement {
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (idp_id) DO UPDATE SET \
          url = excluded.url, etag = excluded.etag, last_modified = excluded.last_modified, \
          checked_at = excluded.checked_at, next_at = excluded.next_at, failure = excluded.failure",
-        vec![
-            idp.as_str().into(),
-            source.url.into(),
-            source.etag.into(),
-            source.last_modified.into(),
-            source.checked_at.into(),
-            source.next_at.into(),
-            source.failure.into(),
-        ],
+        values(idp, source),
     )
 }
 
@@ -29,15 +21,7 @@ pub(super) fn note(idp: &IdpId, source: MetadataSource) -> Statement {
         "NoteRefresh",
         "UPDATE metadata_source SET etag = $3, last_modified = $4, checked_at = $5, next_at = $6, \
          failure = $7 WHERE idp_id = $1 AND url = $2",
-        vec![
-            idp.as_str().into(),
-            source.url.into(),
-            source.etag.into(),
-            source.last_modified.into(),
-            source.checked_at.into(),
-            source.next_at.into(),
-            source.failure.into(),
-        ],
+        values(idp, source),
     )
 }
 
@@ -55,4 +39,17 @@ pub(super) fn claim(idp: &IdpId, due: Timestamp, until: Timestamp) -> Statement 
         "UPDATE metadata_source SET next_at = $3 WHERE idp_id = $1 AND next_at = $2",
         vec![idp.as_str().into(), due.into(), until.into()],
     )
+}
+
+/// In the order of the columns.
+fn values(idp: &IdpId, source: MetadataSource) -> Vec<Value> {
+    vec![
+        idp.as_str().into(),
+        source.url.into(),
+        source.etag.into(),
+        source.last_modified.into(),
+        source.checked_at.into(),
+        source.next_at.into(),
+        source.failure.into(),
+    ]
 }

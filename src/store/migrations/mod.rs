@@ -9,11 +9,12 @@ use refinery::{Migration, Runner};
 use super::Kind;
 use crate::store::StoreError;
 
-const ALL: [(&str, &str); 4] = [
+const ALL: [(&str, &str); 5] = [
     ("V1__initial", include_str!("V1__initial.sql")),
     ("V2__metadata_source", include_str!("V2__metadata_source.sql")),
     ("V3__relogin_lock", include_str!("V3__relogin_lock.sql")),
     ("V5__sessions_of_person", include_str!("V5__sessions_of_person.sql")),
+    ("V6__session_index", include_str!("V6__session_index.sql")),
 ];
 
 pub(super) fn runner(kind: Kind) -> Result<Runner, StoreError> {

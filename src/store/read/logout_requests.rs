@@ -3,8 +3,9 @@ use crate::change::EndedPrincipal;
 use crate::clock::Timestamp;
 use crate::id::{BrowserSessionId, IdpId};
 use crate::oidc::Subject;
+use crate::saml::SessionIndex;
 use crate::store::sealed::{SealedStore, place};
-use crate::store::{Row, StoreError};
+use crate::store::{Row, Snapshot, StoreError};
 
 /// How many sessions of a person are read at once.
 const PAGE: i64 = 64;
@@ -28,6 +29,35 @@ impl SealedStore {
         let params = vec![hash.into(), now.into(), after.into(), PAGE.into()];
         let snapshot = self.engine.select(vec![query(sql, params)]).await?;
         self.session_page(&snapshot, PAGE).await
+    }
+
+    /// Live browser sessions that were saved with one of these SessionIndexes of this IdP, in the order
+    /// of their ids; at most 64 of them. A SessionIndex is of few sessions, most often of one.
+    pub async fn sessions_of_indexes(
+        &self,
+        idp: &IdpId,
+        indexes: &[SessionIndex],
+        after: Option<BrowserSessionId>,
+        now: Timestamp,
+    ) -> Result<At<SessionPage>, StoreError> {
+        let sql = "SELECT b.id FROM browser_session b \
+                   JOIN session_index s ON s.browser_session_id = b.id \
+                   WHERE s.index_hash = $1 AND b.ended_at IS NULL AND b.idle_until > $2 \
+                   AND b.expires_at > $2 AND b.id > $3 ORDER BY b.id LIMIT $4";
+        let after = after.map(|id| id.to_string()).unwrap_or_default();
+        let of_index = |index: &SessionIndex| {
+            let hash = self.session_index_hash(idp, index);
+            let params = vec![hash.into(), now.into(), after.clone().into(), PAGE.into()];
+            query(sql, params)
+        };
+        let queries: Vec<_> = indexes.iter().map(of_index).collect();
+        let found = self.engine.select(queries).await?;
+        let mut rows: Vec<Row> = found.tables.into_iter().flatten().collect();
+        rows.sort_by_key(|row| row.text("id").map(str::to_owned).unwrap_or_default());
+        rows.dedup_by_key(|row| row.text("id").map(str::to_owned).unwrap_or_default());
+        rows.truncate(usize::try_from(PAGE).unwrap_or_default());
+        let merged = Snapshot { now: found.now, tables: vec![rows] };
+        self.session_page(&merged, PAGE).await
     }
 
     /// What was carried out not long ago and may have overtaken a sign-in: LogoutRequests of this IdP

@@ -26,6 +26,8 @@ pub struct FoundIdp {
     pub metadata: String,
     pub source: String,
     pub disabled: bool,
+    /// Its version: no two writes have the same.
+    pub updated_at: Timestamp,
 }
 
 /// A signing key with its private half opened.
@@ -62,7 +64,8 @@ impl SealedStore {
     }
 
     pub async fn idp(&self, id: &IdpId) -> Result<Option<FoundIdp>, StoreError> {
-        let sql = "SELECT id, entity_id, settings, metadata, source, disabled_at \
+        let sql = "SELECT id, entity_id, settings, metadata, source, disabled_at, \
+                   updated_at \
                    FROM identity_provider WHERE id = $1";
         let snapshot = self.engine.select(vec![query(sql, vec![id.as_str().into()])]).await?;
         table(&snapshot, 0).first().map(idp).transpose()
@@ -77,7 +80,8 @@ impl SealedStore {
     }
 
     pub async fn idps(&self) -> Result<Vec<FoundIdp>, StoreError> {
-        let sql = "SELECT id, entity_id, settings, metadata, source, disabled_at \
+        let sql = "SELECT id, entity_id, settings, metadata, source, disabled_at, \
+                   updated_at \
                    FROM identity_provider ORDER BY id";
         let snapshot = self.engine.select(vec![query(sql, vec![])]).await?;
         table(&snapshot, 0).iter().map(idp).collect()
@@ -164,5 +168,6 @@ fn idp(row: &Row) -> Result<FoundIdp, StoreError> {
         metadata: row.text("metadata")?.to_owned(),
         source: row.text("source")?.to_owned(),
         disabled: row.optional_int("disabled_at")?.is_some(),
+        updated_at: row.timestamp("updated_at")?,
     })
 }

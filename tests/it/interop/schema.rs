@@ -40,3 +40,24 @@ async fn our_authn_request_and_logout_request() {
     let (request, _) = by_redirect(&leaving.location().unwrap());
     is_valid_and_its_twin_is_not(&request, r#" Version="2.0""#, "");
 }
+
+#[tokio::test]
+async fn our_logout_request_that_wants_no_answer() {
+    let idp = Options { slo: Slo::Post, ..Options::default() };
+    let world = Setting::on(On::Sqlite).idp(idp).begin().await;
+    let settings = "&asynchronous_logout=true";
+    assert_eq!(world.add_idp("corp", &world.idp.metadata(), settings).await.status, 200);
+    let (_, mut browser, url) = signed_in(&world).await;
+    let leaving = leaving_for_the_idp(&world, &mut browser, &url).await;
+    let request = message(&leaving, "SAMLRequest");
+    let places = ["<saml:Issuer>", "<ds:Signature ", "<samlp:Extensions>", "<saml:NameID"]
+        .map(|element| request.find(element).unwrap_or_else(|| panic!("{element}: {request}")));
+    assert!(places.is_sorted(), "{request}");
+    let (extensions, rest) = request.split_once("</samlp:Extensions>").unwrap();
+    let (before, extensions) = extensions.split_once("<samlp:Extensions>").unwrap();
+    let elsewhere = format!("{before}{rest}");
+    let end = "</samlp:LogoutRequest>";
+    let last = format!("<samlp:Extensions>{extensions}</samlp:Extensions>{end}");
+    assert!(validate(&[&elsewhere.replace(end, &last)]).is_err());
+    assert_eq!(validate(&[&request]), Ok(()));
+}

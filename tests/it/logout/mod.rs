@@ -1,6 +1,7 @@
 mod admin_logout;
 mod after;
 mod answer;
+mod asynchronous;
 mod back_channel;
 mod browsers;
 mod confirm;
@@ -28,6 +29,7 @@ mod many_sessions;
 mod off_boarding;
 mod other_products;
 mod overtaken;
+mod personas;
 mod post_form;
 mod post_logout_uri;
 mod race;

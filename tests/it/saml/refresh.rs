@@ -36,7 +36,12 @@ async fn show(world: &World) -> Value {
 }
 
 /// Whether a sign-in that this IdP signs is believed.
-async fn believes(world: &World, app: &RelyingParty, asked_idp: &Forger, signer: &Forger) -> bool {
+pub(super) async fn believes(
+    world: &World,
+    app: &RelyingParty,
+    asked_idp: &Forger,
+    signer: &Forger,
+) -> bool {
     let mut browser = world.browser();
     let (attempt, asked) = ask(asked_idp, &mut browser, app).await;
     let page = signer.send(world, &mut browser, &asked, &signer.says(&asked, "ada")).await;
@@ -50,7 +55,7 @@ async fn believes(world: &World, app: &RelyingParty, asked_idp: &Forger, signer:
     }
 }
 
-fn with_key_of(metadata: &str, other: &Forger) -> String {
+pub(super) fn with_key_of(metadata: &str, other: &Forger) -> String {
     let other = other.metadata();
     let end = "</md:KeyDescriptor>";
     let (from, to) =
@@ -220,4 +225,38 @@ async fn kept(on: On) {
     world.clock.advance(HOUR);
     world.use_cases().refresh_due_idps().await.unwrap();
     assert!(believes(&world, &app, &forger, &forger).await);
+}
+
+// What several people settle at once is all kept, whatever a refresh writes between.
+both!(settings_that_are_written_at_once_are_all_kept, at_once);
+async fn at_once(on: On) {
+    let world = World::on(on).await;
+    let (old, new) = (Forger::new(&world.clock), Forger::new(&world.clock));
+    let (document, app) = connected(&world, &old).await;
+    for round in 0..5 {
+        let (on, binding) = (round % 2 == 0, if round % 2 == 0 { "post" } else { "redirect" });
+        document.replace(match on {
+            true => with_key_of(&old.metadata(), &new),
+            false => old.metadata(),
+        });
+        let add = |setting: String| {
+            let query = format!("&metadata_url={}&{setting}", document.url);
+            let world = &world;
+            async move { world.add_idp("forged", "", &query).await.status }
+        };
+        let settled = futures_util::future::join4(
+            add(format!("always_success={on}")),
+            add(format!("sso_binding={binding}")),
+            add(format!("domains=round{round}.example")),
+            refresh(&world),
+        );
+        let (one, two, three, refreshed) = settled.await;
+        assert_eq!([one, two, three], [200; 3], "{round}");
+        assert!(matches!(refreshed.status, 200 | 503), "{}", refreshed.body);
+        let settings = show(&world).await["settings"].clone();
+        assert_eq!(settings["always_success"], on, "{round}");
+        assert_eq!(settings["sso_binding"], binding, "{round}");
+        assert_eq!(settings["domains"], serde_json::json!([format!("round{round}.example")]));
+        assert_eq!(believes(&world, &app, &old, &new).await, on);
+    }
 }

@@ -18,6 +18,7 @@ use sloop::xml::sign::{SigningKey, sign_enveloped};
 use sloop::xml::{self, Limits};
 
 use super::browser::{Browser, Page};
+use super::forger::Forger;
 use super::world::World;
 
 pub struct IdpKey {
@@ -77,6 +78,11 @@ impl IdpKey {
         key
     }
 
+    /// The key of an IdP that a story plays all by itself.
+    pub fn of(forger: &Forger) -> Self {
+        Self { key: forger.key().clone(), certificate: forger.certificate().to_vec() }
+    }
+
     /// For messages that a test writes by hand.
     pub fn key(&self) -> &SigningKey {
         &self.key
@@ -103,6 +109,7 @@ pub async fn settle(world: &World, settings: IdpSettings) {
 pub async fn connect(world: &World, settings: IdpSettings, metadata: String) {
     let id = "corp".parse().unwrap();
     let metadata = metadata.into_bytes();
+    let settings = settings.into();
     let wanted = SaveIdp { id, settings, metadata, source: Source::Admin };
     world.use_cases().save_idp(wanted).await.unwrap();
 }

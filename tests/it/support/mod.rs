@@ -22,6 +22,7 @@ pub mod postgres;
 pub mod pysaml2;
 pub mod python;
 pub mod query;
+pub mod query_service;
 pub mod random_xml;
 pub mod raw_query;
 pub mod rp;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::saml::fixture::{IDP, at, certificate_of, idp_key, idp_metadata, now, other_key};
+use crate::saml::metadata::Requirements;
 use crate::saml::{IdpMetadata, MetadataError, MetadataSignature};
 use crate::xml::sign::{sign_enveloped, sign_enveloped_at};
 
@@ -15,6 +16,10 @@ fn key_of(key: &crate::xml::sign::SigningKey) -> MetadataKey {
     MetadataKey { key: key.public_key().clone(), spki: Vec::new() }
 }
 
+fn by(key: &MetadataKey) -> Requirements<'_> {
+    Requirements { signed_by: Some(key), ..Requirements::default() }
+}
+
 fn plain() -> String {
     idp_metadata().replace(" entityID=", r#" ID="_root" entityID="#)
 }
@@ -24,7 +29,7 @@ fn signed() -> String {
 }
 
 fn read(xml: &str) -> Result<IdpMetadata, MetadataError> {
-    IdpMetadata::parse_pinned(xml.as_bytes(), None, Some(&pinned()), now())
+    IdpMetadata::parse_as_required(xml.as_bytes(), None, by(&pinned()), now())
 }
 
 fn code(xml: &str) -> &'static str {
@@ -138,7 +143,7 @@ fn an_aggregate_is_signed_as_a_whole() {
     );
     let wanted = crate::saml::EntityId::parse(IDP).unwrap();
     let read = |xml: &str| {
-        IdpMetadata::parse_pinned(xml.as_bytes(), Some(&wanted), Some(&pinned()), now())
+        IdpMetadata::parse_as_required(xml.as_bytes(), Some(&wanted), by(&pinned()), now())
     };
     let whole = sign_enveloped(&list, idp_key(), None).unwrap();
     let metadata = read(&whole).unwrap();

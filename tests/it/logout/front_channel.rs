@@ -210,6 +210,27 @@ async fn switched(on: On) {
     assert_eq!(queries(&app), [query(&world, ada.sid())]);
 }
 
+both!(a_session_that_an_administrator_ends_shows_no_frame, without_browser);
+async fn without_browser(on: On) {
+    let world = World::on(on).await;
+    let app = world.framed_app("app-one").await;
+    let mut ada = signed_in(&world, &app, "ada").await;
+    let mut bob = signed_in(&world, &app, "bob").await;
+    let listing = world.api("GET", paths::API_SESSIONS, "application/json", "").await.json();
+    let id = listing["items"][0]["id"].as_str().unwrap().to_owned();
+    let path = format!("{}/{id}", paths::API_SESSIONS);
+    assert_eq!(world.api("DELETE", &path, "application/json", "").await.status, 200);
+    let story = world.settled().await;
+    assert!(story.answered_at.is_some(), "nobody will come");
+    assert_eq!(story.legs[0].said, "not_sent (no browser was there to load its frame)");
+    assert_eq!(queries(&app), Vec::<String>::new());
+    assert!(!ada.is_in(&world, &app).await && bob.is_in(&world, &app).await);
+    // Her own browser has nothing left to do.
+    let hint = ada.hint().to_owned();
+    let end = world.sign_out(&mut ada.browser, &app, &hint).await;
+    assert_eq!((end.url.as_str(), queries(&app).len()), (home(&app).as_str(), 0));
+}
+
 both!(a_logout_in_the_manner_of_auth0_shows_frames_and_leaves_the_idp_alone, v2);
 async fn v2(on: On) {
     let world = World::on(on).await;

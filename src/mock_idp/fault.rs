@@ -357,6 +357,15 @@ mod tests {
     }
 
     #[test]
+    fn the_page_for_app_teams_names_every_fault() {
+        let page = include_str!("../../docs/mock-idp.md");
+        for fault in Fault::ALL {
+            let named = format!("`{}{}`", fault.name(), fault.value_syntax());
+            assert!(page.contains(&named), "{named}");
+        }
+    }
+
+    #[test]
     fn every_fault_shows_at_some_time_and_has_its_line() {
         use Occasion::{Always, Answer, OwnRequest, SignIn};
         for fault in Fault::ALL {

@@ -69,7 +69,7 @@ pub enum Entry {
 pub struct Session {
     pub user: String,
     pub name_id: NameId,
-    /// As it is asserted; `None` if this IdP does not name its sessions.
+    /// As it is asserted, unless a fault leaves it out; `None` if this IdP does not name its sessions.
     pub session_index: Option<SessionIndex>,
     #[serde(serialize_with = "in_words")]
     pub authn_instant: Timestamp,

@@ -6,6 +6,7 @@ mod config;
 mod idp;
 mod keys;
 mod logout;
+mod mock_idp;
 mod output;
 mod serve;
 mod session;
@@ -41,6 +42,8 @@ enum Command {
         #[arg(long)]
         once: bool,
     },
+    /// Run a SAML IdP for tests, with faults on demand
+    MockIdp(mock_idp::Command),
     /// Run the service
     Serve,
     /// IdP connections
@@ -89,6 +92,7 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
     let config = || Config::load(cli.config.as_deref(), process_variable);
     match cli.command {
         Command::Demo { once } => Ok(demo::run(once, &mut std::io::stdout()).await?),
+        Command::MockIdp(command) => mock_idp::run(command).await,
         Command::Serve => {
             telemetry::init(process_variable)?;
             serve::run(&config()?).await

@@ -23,7 +23,8 @@ pub(super) fn forms(html: &str) -> Vec<Form> {
                 });
             }
             "/form" => within = false,
-            "input" if within => {
+            // No page of this program ticks a box, and one that nobody ticked sends nothing.
+            "input" if within && !tag.is_box() => {
                 if let (Some(form), Some(name)) = (forms.last_mut(), tag.attribute("name")) {
                     form.fields.push((name, tag.attribute("value").unwrap_or_default()));
                 }
@@ -56,6 +57,10 @@ struct Tag {
 }
 
 impl Tag {
+    fn is_box(&self) -> bool {
+        self.attribute("type").is_some_and(|kind| kind.eq_ignore_ascii_case("checkbox"))
+    }
+
     fn attribute(&self, name: &str) -> Option<String> {
         self.attributes.iter().find(|(held, _)| held == name).map(|(_, value)| value.clone())
     }
@@ -124,6 +129,7 @@ mod tests {
     fn forms_come_with_their_fields_unescaped() {
         let page = r#"<input name="outside" value="no"><form method="post" action="/a?b=1&#38;c=2">
             <input type="hidden" name="x" value="&#34;&#60;&amp;&quot;&#x27;"><input required name="user">
+            <input type="checkbox" name="box" value="on">
             <button name="go" value="yes">Go</button></form><form action="/b"></form>"#;
         let first = Form {
             action: "/a?b=1&c=2".into(),

@@ -6,6 +6,7 @@ mod browser;
 mod folder;
 mod html;
 mod http;
+mod idp_begins;
 mod stage;
 mod story;
 #[cfg(test)]
@@ -72,7 +73,10 @@ async fn perform<W: Write>(
 ) -> Result<bool, DemoError> {
     let stage = Stage::set_up(mock_idp::Options::default()).await?;
     let told = async {
-        writeln!(out, "One person, one IdP, two apps, one logout:\n")?;
+        writeln!(
+            out,
+            "One person, one IdP, two apps; they sign out at an app, and then at the IdP:\n"
+        )?;
         let held = story::tell(&stage, out).await?;
         let verdict = if held { "Every step held." } else { "Not every step held." };
         writeln!(out, "\n{verdict}")?;

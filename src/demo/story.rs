@@ -7,25 +7,27 @@ use std::time::Duration;
 
 use super::app::{App, Receipt};
 use super::browser::{Browser, BrowserError, Page, parameter};
+use super::idp_begins::IdpBegins;
 use super::stage::Stage;
+use crate::id::LogoutId;
 use crate::logout::{LegOutcome, Outcome};
 use crate::mock_idp::Entry;
 use crate::paths;
 use crate::saml::{NameId, SessionIndex};
-use crate::use_cases::Failure;
+use crate::use_cases::{Failure, LogoutStory, UseCases};
 
-const USER: &str = "ada";
+pub(super) const USER: &str = "ada";
 /// Logout tokens must not live longer, in seconds (Back-Channel Logout 1.0, 4 recommends two
 /// minutes at most).
 const TOKEN_LIFETIME: i64 = 120;
 /// How often, and after which pauses, the story looks for what arrives without the browser: logout
 /// tokens at the apps, and the outcome of all legs in the database.
-const LOOKS: u32 = 50;
-const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const LOOKS: u32 = 50;
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
 /// What a step saw that it should not have seen.
 #[derive(Debug, thiserror::Error)]
-enum Surprise {
+pub(super) enum Surprise {
     #[error(transparent)]
     Browser(#[from] BrowserError),
     #[error("the outcome cannot be read: {0}")]
@@ -35,7 +37,7 @@ enum Surprise {
 }
 
 /// What a step saw, if it was what it should be.
-type Step = Result<String, Surprise>;
+pub(super) type Step = Result<String, Surprise>;
 
 /// Tells the story, one line for each step. Returns whether every step held.
 ///
@@ -51,6 +53,11 @@ pub(super) async fn tell(stage: &Stage, out: &mut impl Write) -> io::Result<bool
     report.line("The browser", story.browser_came_home())?;
     report.line("The outcome", story.outcome().await)?;
     report.line("Afterwards", story.nobody_is_signed_in().await)?;
+    let mut idp = IdpBegins::new(stage, story.browser);
+    report.line("Sign in again", idp.sign_in_again().await)?;
+    report.line("Sign out at the IdP", idp.sign_out_at_the_idp().await)?;
+    report.line("The apps", idp.apps_were_told().await)?;
+    report.line("The outcome", idp.outcome().await)?;
     Ok(report.held)
 }
 
@@ -188,17 +195,7 @@ impl<'s> Story<'s> {
         let use_cases = self.stage.use_cases();
         let logouts = use_cases.logouts(2).await?;
         let id = only(logouts.into_iter(), "logouts in the database")?.id;
-        let mut logout = use_cases.logout_story(id).await?;
-        for _ in 0..LOOKS {
-            if logout.settled_at.is_some() {
-                break;
-            }
-            tokio::time::sleep(PAUSE).await;
-            logout = use_cases.logout_story(id).await?;
-        }
-        let legs: Vec<_> =
-            logout.legs.iter().map(|leg| format!("{} {}", leg.party, leg.said)).collect();
-        let text = format!("{}; {}", logout.outcome, legs.join("; "));
+        let (logout, text) = settled(use_cases, id).await?;
         let parties: BTreeSet<_> = logout.legs.iter().map(|leg| leg.party.as_str()).collect();
         let confirmed = |leg: Option<LegOutcome>| leg == Some(LegOutcome::Confirmed);
         ensure(
@@ -274,14 +271,33 @@ impl<'j> Asked<'j> {
     }
 }
 
-fn ensure_at(page: &Page, address: &str) -> Result<(), Surprise> {
+/// A logout when all its legs have an outcome, or as it is after a while, and what is said of it.
+pub(super) async fn settled(
+    use_cases: &UseCases,
+    id: LogoutId,
+) -> Result<(LogoutStory, String), Surprise> {
+    let mut logout = use_cases.logout_story(id).await?;
+    for _ in 0..LOOKS {
+        if logout.settled_at.is_some() {
+            break;
+        }
+        tokio::time::sleep(PAUSE).await;
+        logout = use_cases.logout_story(id).await?;
+    }
+    let legs: Vec<_> =
+        logout.legs.iter().map(|leg| format!("{} {}", leg.party, leg.said)).collect();
+    let text = format!("{}; {}", logout.outcome, legs.join("; "));
+    Ok((logout, text))
+}
+
+pub(super) fn ensure_at(page: &Page, address: &str) -> Result<(), Surprise> {
     let found = page.address();
     ensure(page.status == 200 && found == address, || {
         format!("the browser is at {found} (status {}) instead of {address}", page.status)
     })
 }
 
-fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Surprise> {
+pub(super) fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Surprise> {
     if holds { Ok(()) } else { Err(Surprise::Seen(otherwise())) }
 }
 
@@ -289,7 +305,7 @@ fn seen<T>(what: impl Into<String>) -> Result<T, Surprise> {
     Err(Surprise::Seen(what.into()))
 }
 
-fn only<T>(found: impl Iterator<Item = T>, what: &str) -> Result<T, Surprise> {
+pub(super) fn only<T>(found: impl Iterator<Item = T>, what: &str) -> Result<T, Surprise> {
     let mut found: Vec<T> = found.collect();
     match (found.pop(), found.len()) {
         (Some(only), 0) => Ok(only),

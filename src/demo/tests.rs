@@ -20,7 +20,7 @@ async fn every_step_holds_by_either_binding() {
     let by_redirect = Options::default();
     let by_post = Options { slo: Slo::Post, sign: Sign::Assertion, ..Options::default() };
     for options in [by_redirect, by_post] {
-        assert_eq!(told(options).await, (true, vec!['✓'; 7]), "{options:?}");
+        assert_eq!(told(options).await, (true, vec!['✓'; 11]), "{options:?}");
     }
 }
 

@@ -2,51 +2,62 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use http::HeaderValue;
 use http::header::SET_COOKIE;
-use http::{HeaderValue, StatusCode};
 
+use super::control::chosen_faults;
+use super::fault::Occasion;
 use super::journal::Entry;
 use super::person::Person;
+use super::plan::{Faults, Plan};
 use super::single_sign_on::COOKIE;
 use super::state::SignIn;
-use super::{MockIdp, Refusal, pages};
+use super::{MockIdp, Refusal};
 use crate::http::extract::{Cookies, RawParams, RawParamsError};
 use crate::secret::Token;
 
 /// `GET /`
 pub(super) async fn home(State(idp): State<MockIdp>, cookies: Cookies) -> Response {
-    let state = idp.state();
-    match cookies.get(COOKIE).and_then(|cookie| state.session(cookie)) {
-        Some(session) => pages::home(session),
-        None => pages::sign_in(StatusCode::OK, None, None),
+    let session = cookies.get(COOKIE).and_then(|cookie| idp.state().session(cookie).cloned());
+    match session {
+        Some(session) => idp.home_page(&session),
+        None => idp.sign_in_page(None, None),
     }
 }
 
-/// `POST /login`: `user`, and the `request` that is waiting, if one is.
+/// `POST /login`: `user`, the `request` that is waiting, if one is, and any number of `fault` for this
+/// person from now on.
 pub(super) async fn log_in(
     State(idp): State<MockIdp>,
     cookies: Cookies,
     params: Result<RawParams, RawParamsError>,
 ) -> Response {
-    let answer = params.map_err(Refusal::from).and_then(|raw| idp.log_in(&cookies, &raw));
+    let answer = match params {
+        Ok(raw) => idp.log_in(&cookies, &raw).await,
+        Err(error) => Err(error.into()),
+    };
     idp.or_refuse(answer)
 }
 
 /// `POST /signout`
 pub(super) async fn sign_out(State(idp): State<MockIdp>, cookies: Cookies) -> Response {
-    let mut state = idp.state();
-    if let Some(ended) = cookies.get(COOKIE).and_then(|cookie| state.end_browser(cookie)) {
-        state.record(Entry::SignedOutHere { user: ended.user });
+    if let Some(ended) = cookies.get(COOKIE).and_then(|cookie| idp.state().end_browser(cookie)) {
+        let entry = Entry::SignedOutHere { user: ended.user };
+        idp.state().record(idp.0.clock.now(), entry);
     }
-    pages::sign_in(StatusCode::OK, None, None)
+    idp.sign_in_page(None, None)
 }
 
 impl MockIdp {
-    fn log_in(&self, cookies: &Cookies, raw: &RawParams) -> Result<Response, Refusal> {
-        let sp = self.service_provider()?;
+    async fn log_in(&self, cookies: &Cookies, raw: &RawParams) -> Result<Response, Refusal> {
+        let sp = self.known_service_provider().await?;
         let user = raw.params.single("user")?.unwrap_or_default();
         let person = Person::named(user).ok_or(Refusal::UserName)?;
         let handle = raw.params.single("request")?;
+        let chosen = chosen_faults(&raw.params)?;
+        if !chosen.is_empty() {
+            self.misbehave(Plan::of(chosen).for_user(&person.user))?;
+        }
         let cookie = self.0.rng.token();
         let mut state = self.state();
         let open = match handle {
@@ -63,10 +74,14 @@ impl MockIdp {
             now: self.0.clock.now(),
         };
         let session = state.sign_in(sign_in, &self.0.rng);
+        let faults = match open {
+            Some(_) => state.faults(Occasion::SignIn, Some(&person.user)),
+            None => Faults::default(),
+        };
         drop(state);
         let mut response = match open {
-            Some(open) => self.answer(&sp, &open, &session, true)?,
-            None => pages::home(&session),
+            Some(open) => self.answer(&sp, &open, &session, true, &faults)?,
+            None => self.home_page(&session),
         };
         response.headers_mut().append(SET_COOKIE, self.cookie(&cookie));
         Ok(response)

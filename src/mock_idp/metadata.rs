@@ -1,18 +1,19 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Options, SLO, SSO};
+use super::{SLO, SLO_SOAP, SSO};
 use crate::saml::name_id::PERSISTENT;
 use crate::saml::{Binding, EntityId};
 use crate::xml::ns;
 use crate::xml::write::{WriteError, Writer};
 
-/// The EntityDescriptor of an IdP below `base` (SAML Metadata 2.4.3).
+/// The EntityDescriptor of an IdP below `base` (SAML Metadata 2.4.3), with these certificates and
+/// these bindings for single logout.
 pub(super) fn write(
     base: &str,
     entity_id: &EntityId,
-    options: Options,
-    certificate_der: &[u8],
+    certificates: &[Vec<u8>],
+    single_logout: &[Binding],
 ) -> Result<String, WriteError> {
     let mut writer = Writer::new();
     writer.open(
@@ -23,16 +24,19 @@ pub(super) fn write(
         "md:IDPSSODescriptor",
         &[("WantAuthnRequestsSigned", "true"), ("protocolSupportEnumeration", ns::SAMLP)],
     );
-    writer
-        .open("md:KeyDescriptor", &[("use", "signing")])
-        .open("ds:KeyInfo", &[])
-        .open("ds:X509Data", &[])
-        .leaf("ds:X509Certificate", &[], &STANDARD.encode(certificate_der))
-        .close()
-        .close()
-        .close();
-    if let Some(binding) = options.slo.binding() {
-        endpoint(&mut writer, "md:SingleLogoutService", binding, &format!("{base}{SLO}"));
+    for certificate in certificates {
+        writer
+            .open("md:KeyDescriptor", &[("use", "signing")])
+            .open("ds:KeyInfo", &[])
+            .open("ds:X509Data", &[])
+            .leaf("ds:X509Certificate", &[], &STANDARD.encode(certificate))
+            .close()
+            .close()
+            .close();
+    }
+    for &binding in single_logout {
+        let path = if binding == Binding::Soap { SLO_SOAP } else { SLO };
+        endpoint(&mut writer, "md:SingleLogoutService", binding, &format!("{base}{path}"));
     }
     writer.leaf("md:NameIDFormat", &[], PERSISTENT);
     for binding in [Binding::Redirect, Binding::Post] {

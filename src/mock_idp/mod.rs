@@ -1,49 +1,60 @@
 //! A SAML IdP for tests and for the demo. It checks what a strict IdP checks, really ends its
-//! sessions, and keeps a journal of everything it received and issued.
+//! sessions, and keeps a journal of everything it received and issued. On demand it does wrong what
+//! real IdPs do wrong: [`Fault`] says what, [`Plan`] for whom and how often.
 //!
 //! It knows no passwords: whoever names a person is that person. Never run it where somebody trusts
 //! it. It is also the only part of the program that can write an assertion.
 
 mod assertion;
+mod control;
 pub mod encryption;
+mod fault;
+mod identity;
 mod journal;
 mod login;
 mod message;
 mod metadata;
+mod outgoing;
+mod own_logout;
 mod pages;
+mod peer;
 mod person;
+mod plan;
 mod refusal;
 mod service_provider;
 mod single_logout;
 mod single_sign_on;
 mod state;
+mod trusted;
 
 #[cfg(test)]
 mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
 
 use crate::clock::Clock;
+use crate::http::layer::BodyLimit;
 use crate::keys;
 use crate::rng::Rng;
 use crate::saml::{Binding, EntityId};
-use crate::xml::sign::SigningKey;
 
 pub use encryption::{Encryption, EncryptionError};
+pub use fault::{Fault, FaultError, Refused, RolledKey};
 pub use journal::{Entry, Session};
+pub use peer::PeerError;
+pub use person::user_name;
+pub use plan::{Plan, PlanError};
 pub use refusal::Refusal;
 pub use service_provider::ServiceProviderError;
+pub use trusted::{FetchError, MetadataSource};
 
-use service_provider::ServiceProvider;
-use state::State;
-
-/// The certificate counts from an hour ago, for clocks that go behind.
-const CERTIFICATE_EARLIER: Duration = Duration::from_secs(3_600);
-const CERTIFICATE_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
+use identity::{Identities, Identity};
+use peer::Peer;
+use plan::Faults;
+use state::{Shown, State};
 
 /// How this IdP behaves. The default is the friendliest: it offers single logout by Redirect, names
 /// sessions by SessionIndex and signs both the Response and the Assertion.
@@ -88,20 +99,48 @@ impl Encrypt {
     }
 }
 
-/// By which binding it takes LogoutRequests, if at all.
+/// By which bindings it takes LogoutRequests, if at all.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Slo {
     Redirect,
     Post,
+    Soap,
+    RedirectPost,
+    RedirectSoap,
+    PostSoap,
+    All,
     None,
 }
 
 impl Slo {
-    fn binding(self) -> Option<Binding> {
+    fn bindings(self) -> Vec<Binding> {
+        use Binding::{Post, Redirect, Soap};
         match self {
-            Self::Redirect => Some(Binding::Redirect),
-            Self::Post => Some(Binding::Post),
-            Self::None => None,
+            Self::Redirect => vec![Redirect],
+            Self::Post => vec![Post],
+            Self::Soap => vec![Soap],
+            Self::RedirectPost => vec![Redirect, Post],
+            Self::RedirectSoap => vec![Redirect, Soap],
+            Self::PostSoap => vec![Post, Soap],
+            Self::All => vec![Redirect, Post, Soap],
+            Self::None => vec![],
+        }
+    }
+}
+
+impl FromIterator<Binding> for Slo {
+    fn from_iter<I: IntoIterator<Item = Binding>>(bindings: I) -> Self {
+        let bindings: Vec<Binding> = bindings.into_iter().collect();
+        let has = |binding| bindings.contains(&binding);
+        match (has(Binding::Redirect), has(Binding::Post), has(Binding::Soap)) {
+            (true, true, true) => Self::All,
+            (true, true, false) => Self::RedirectPost,
+            (true, false, true) => Self::RedirectSoap,
+            (true, false, false) => Self::Redirect,
+            (false, true, true) => Self::PostSoap,
+            (false, true, false) => Self::Post,
+            (false, false, true) => Self::Soap,
+            (false, false, false) => Self::None,
         }
     }
 }
@@ -120,6 +159,9 @@ pub enum SetupError {
     /// The caller's fault.
     #[error("{base:?} is no base URL for an IdP; it must be like http://127.0.0.1:8081")]
     Base { base: String },
+    /// The caller's fault.
+    #[error("{entity_id:?} is no entity ID; it must be an absolute URI")]
+    EntityId { entity_id: String },
     #[error("no key and certificate could be made: {0}")]
     Key(String),
 }
@@ -134,9 +176,8 @@ struct Inner {
     options: Options,
     clock: Clock,
     rng: Rng,
-    key: SigningKey,
-    certificate: Vec<u8>,
-    metadata: String,
+    identities: Identities,
+    peer: Peer,
     state: Mutex<State>,
 }
 
@@ -147,9 +188,7 @@ impl MockIdp {
     /// # Errors
     /// If `base` is no URL that metadata can hold, or OpenSSL cannot make a key.
     pub fn new(base: &str, options: Options, clock: Clock, rng: Rng) -> Result<Self, SetupError> {
-        let key = keys::SigningKey::generate(keys::KeyAlgorithm::Rs256, 2048)
-            .map_err(|error| SetupError::Key(error.to_string()))?;
-        Self::with_key(base, options, clock, rng, &key)
+        Self::with_key(base, options, clock, rng, &new_key()?)
     }
 
     /// The same with a key that is there already, an RSA key.
@@ -163,56 +202,104 @@ impl MockIdp {
         rng: Rng,
         pair: &keys::SigningKey,
     ) -> Result<Self, SetupError> {
-        let bad_base = || SetupError::Base { base: base.to_owned() };
         let base = base.trim_end_matches('/');
-        let entity_id = EntityId::parse(&format!("{base}{METADATA}")).map_err(|_| bad_base())?;
-        let failed = |error: &dyn std::fmt::Display| SetupError::Key(error.to_string());
-        let certificate = keys::certificate::self_signed(
-            pair.private_key(),
-            "Sloop test IdP",
-            clock.now().minus(CERTIFICATE_EARLIER),
-            CERTIFICATE_LIFETIME,
-            rng.bytes(),
-        )
-        .map_err(|error| failed(&error))?;
-        let der = pair.to_pkcs8_der().map_err(|error| failed(&error))?;
-        let key = SigningKey::from_pkcs8_der(&der).map_err(|error| failed(&error))?;
-        let metadata =
-            metadata::write(base, &entity_id, options, &certificate).map_err(|_| bad_base())?;
+        let entity_id = EntityId::parse(&format!("{base}{METADATA}"))
+            .map_err(|_| SetupError::Base { base: base.to_owned() })?;
+        Self::build(base, entity_id, options, clock, rng, pair)
+    }
+
+    /// As [`MockIdp::new`], with an entity ID that is not the URL of the metadata.
+    ///
+    /// # Errors
+    /// As there, or if `entity_id` is none.
+    pub fn with_entity_id(
+        base: &str,
+        entity_id: &str,
+        options: Options,
+        clock: Clock,
+        rng: Rng,
+    ) -> Result<Self, SetupError> {
+        let parsed = EntityId::parse(entity_id)
+            .map_err(|_| SetupError::EntityId { entity_id: entity_id.to_owned() })?;
+        Self::build(base.trim_end_matches('/'), parsed, options, clock, rng, &new_key()?)
+    }
+
+    fn build(
+        base: &str,
+        entity_id: EntityId,
+        options: Options,
+        clock: Clock,
+        rng: Rng,
+        pair: &keys::SigningKey,
+    ) -> Result<Self, SetupError> {
+        let identities = Identities::of(pair, clock.now(), &rng)
+            .map_err(|error| SetupError::Key(error.to_string()))?;
+        let shown = show(base, &entity_id, options, &identities, &Faults::default())
+            .ok_or_else(|| SetupError::Base { base: base.to_owned() })?;
         Ok(Self(Arc::new(Inner {
             base: base.to_owned(),
             entity_id,
             options,
             clock,
             rng,
-            key,
-            certificate,
-            metadata,
-            state: Mutex::default(),
+            identities,
+            peer: Peer::default(),
+            state: Mutex::new(State::new(shown)),
         })))
     }
 
-    /// The EntityDescriptor of this IdP.
+    /// The EntityDescriptor of this IdP as it is now.
     pub fn metadata(&self) -> String {
-        self.0.metadata.clone()
+        self.state().shown().metadata.clone()
     }
 
     pub fn entity_id(&self) -> &EntityId {
         &self.0.entity_id
     }
 
-    /// Serves the one service provider whose metadata this is, instead of any it served before.
+    /// Who can be chosen at the sign-in page without typing. Anybody else can still type a name.
+    pub fn offer_users(&self, users: Vec<String>) {
+        self.state().offer_users(users);
+    }
+
+    /// Follows a plan from now on. It replaces the former one for the same person that is counted,
+    /// or not counted, as this one is; one without faults replaces both.
     ///
     /// # Errors
-    /// What the metadata lacks: this IdP answers only to signed requests at known addresses.
-    pub fn trust(&self, sp_metadata: &str) -> Result<(), ServiceProviderError> {
-        let service_provider = ServiceProvider::parse(sp_metadata.as_bytes())?;
-        self.state().trust(service_provider);
+    /// If what is in the metadata is to be counted or for one person, or no key can be made.
+    pub fn misbehave(&self, plan: Plan) -> Result<(), PlanError> {
+        plan.check()?;
+        let prepared = self.0.identities.prepare(&plan.faults, self.0.clock.now(), &self.0.rng);
+        prepared.map_err(|error| PlanError::Key(error.to_string()))?;
+        let mut state = self.state();
+        state.follow(plan);
+        self.show_plans(&mut state);
         Ok(())
     }
 
-    /// `/metadata`, `/sso`, `/login`, `/slo`, and `/` with `/signout` for whoever looks at it.
+    /// Follows no plan any more.
+    pub fn behave(&self) {
+        let mut state = self.state();
+        state.forget_plans();
+        self.show_plans(&mut state);
+    }
+
+    /// The plans in force.
+    pub fn plans(&self) -> Vec<Plan> {
+        self.state().plans().to_vec()
+    }
+
+    /// What `docs/mock-idp.md` lists: pages for people, endpoints of SAML, and what a
+    /// script talks to.
     pub fn router(&self) -> Router {
+        let control = Router::new()
+            .route("/faults", get(control::faults).post(control::choose).delete(control::forget))
+            .route("/journal", get(control::journal).delete(control::clear_journal))
+            .route("/sessions", get(control::sessions))
+            .route(
+                "/sp-metadata",
+                post(control::service_provider).layer(BodyLimit::Metadata.layer()),
+            );
         Router::new()
             .route("/", get(login::home))
             .route(METADATA, get(pages::metadata))
@@ -220,18 +307,36 @@ impl MockIdp {
             .route(SSO, get(single_sign_on::handle).post(single_sign_on::handle))
             .route("/login", post(login::log_in))
             .route("/signout", post(login::sign_out))
+            .route("/logout", post(own_logout::handle))
             .route(SLO, get(single_logout::handle).post(single_logout::handle))
+            .route(SLO_SOAP, post(single_logout::handle_soap))
+            .merge(control)
             .with_state(self.clone())
     }
 
     /// Everything that was received and issued, the oldest first.
     pub fn journal(&self) -> Vec<Entry> {
-        self.state().journal().to_vec()
+        self.state().journal().entries().cloned().collect()
     }
 
     /// Who is signed in here now.
     pub fn sessions(&self) -> Vec<Session> {
         self.state().sessions().cloned().collect()
+    }
+
+    /// With what it signs now.
+    fn identity(&self) -> Identity {
+        self.state().shown().signing.clone()
+    }
+
+    fn show_plans(&self, state: &mut State) {
+        let idp = &self.0;
+        let always = state.always();
+        // What could be written at the start can be written again.
+        if let Some(shown) = show(&idp.base, &idp.entity_id, idp.options, &idp.identities, &always)
+        {
+            state.show(shown);
+        }
     }
 
     fn url(&self, path: &str) -> String {
@@ -244,7 +349,33 @@ impl MockIdp {
     }
 }
 
+/// What everybody sees under these faults. `None` if the metadata cannot be written.
+fn show(
+    base: &str,
+    entity_id: &EntityId,
+    options: Options,
+    identities: &Identities,
+    faults: &Faults,
+) -> Option<Shown> {
+    let single_logout = match () {
+        () if faults.has(Fault::LoginUrlOnly) => vec![],
+        () if faults.has(Fault::RedirectOnly) => vec![Binding::Redirect],
+        () if faults.has(Fault::PostOnly) => vec![Binding::Post],
+        () if faults.has(Fault::SoapOnly) => vec![Binding::Soap],
+        () => options.slo.bindings(),
+    };
+    let keys = identities.under(faults);
+    let metadata = metadata::write(base, entity_id, &keys.published, &single_logout).ok()?;
+    Some(Shown { signing: keys.signing, single_logout, metadata })
+}
+
+fn new_key() -> Result<keys::SigningKey, SetupError> {
+    let made = keys::SigningKey::generate(keys::KeyAlgorithm::Rs256, 2048);
+    made.map_err(|error| SetupError::Key(error.to_string()))
+}
+
 const METADATA: &str = "/metadata";
 const SSO: &str = "/sso";
 const SLO: &str = "/slo";
+const SLO_SOAP: &str = "/slo/soap";
 const STYLE: &str = "/style.css";

@@ -35,6 +35,15 @@ impl Person {
     }
 }
 
+/// A user name as somebody wrote it, if a person can have it.
+///
+/// # Errors
+/// What a user name is made of.
+pub fn user_name(text: &str) -> Result<String, String> {
+    let wrong = || "letters, digits, dots, hyphens and underscores, at most 64".to_owned();
+    Person::named(text).map(|person| person.user).ok_or_else(wrong)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

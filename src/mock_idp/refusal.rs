@@ -1,6 +1,7 @@
-use super::EncryptionError;
+use super::{EncryptionError, FaultError, FetchError, PeerError, PlanError};
 use crate::http::extract::RawParamsError;
 use crate::oidc::Duplicate;
+use crate::saml::binding::soap::SoapError;
 use crate::saml::{BindingError, EntityId, MessageError};
 use crate::xml::ParseError;
 use crate::xml::sign::SignError;
@@ -13,6 +14,8 @@ use crate::xml::write::WriteError;
 pub enum Refusal {
     #[error("this IdP has no service provider's metadata yet")]
     NobodyTrusted,
+    #[error("this IdP has no service provider's metadata: {0}")]
+    Fetch(FetchError),
     #[error(transparent)]
     Request(#[from] RawParamsError),
     #[error(transparent)]
@@ -21,6 +24,8 @@ pub enum Refusal {
     Binding(#[from] BindingError),
     #[error("the message is not XML that is accepted: {0}")]
     Xml(#[from] ParseError),
+    #[error(transparent)]
+    Soap(#[from] SoapError),
     #[error(transparent)]
     Message(#[from] MessageError),
     #[error("this address takes requests, not responses")]
@@ -41,6 +46,24 @@ pub enum Refusal {
     LogoutNotOffered,
     #[error("the service provider's metadata has no address for answers to a LogoutRequest")]
     NoAddressForAnswers,
+    #[error("the service provider's metadata has no address for a LogoutRequest by this binding")]
+    NoAddressForRequests,
+    #[error("the service provider's address is none that a browser can be sent to")]
+    Address,
+    #[error("the answer is for no LogoutRequest that waits for one")]
+    NothingWasAsked,
+    #[error("nobody of that name, or with this browser, is signed in here")]
+    NobodySignedIn,
+    #[error("the binding is redirect, post or soap")]
+    UnknownBinding,
+    #[error(transparent)]
+    Fault(#[from] FaultError),
+    #[error("times is a number")]
+    Times,
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error(transparent)]
+    Peer(#[from] PeerError),
     #[error("type a user name of letters, digits, dots, hyphens and underscores")]
     UserName,
     #[error("the sign-in page is too old; begin again at the app")]
@@ -61,10 +84,12 @@ impl Refusal {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NobodyTrusted => "nobody_trusted",
+            Self::Fetch(error) => error.code(),
             Self::Request(error) => error.code(),
             Self::Duplicate(_) => "duplicate_parameter",
             Self::Binding(error) => error.code(),
             Self::Xml(error) => error.code(),
+            Self::Soap(error) => error.code(),
             Self::Message(error) => error.code(),
             Self::NotARequest => "not_a_request",
             Self::Unsigned => "unsigned",
@@ -75,6 +100,15 @@ impl Refusal {
             Self::Expired => "expired",
             Self::LogoutNotOffered => "logout_not_offered",
             Self::NoAddressForAnswers => "no_address_for_answers",
+            Self::NoAddressForRequests => "no_address_for_requests",
+            Self::Address => "address",
+            Self::NothingWasAsked => "nothing_was_asked",
+            Self::NobodySignedIn => "nobody_signed_in",
+            Self::UnknownBinding => "unknown_binding",
+            Self::Fault(_) => "fault",
+            Self::Times => "times",
+            Self::Plan(error) => error.code(),
+            Self::Peer(error) => error.code(),
             Self::UserName => "user_name",
             Self::UnknownSignIn => "unknown_sign_in",
             Self::Sign(error) => error.code(),

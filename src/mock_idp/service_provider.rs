@@ -90,6 +90,18 @@ impl ServiceProvider {
         })
     }
 
+    /// Where a LogoutRequest of our own goes, by this binding or else by the first that there is.
+    pub(super) fn logout_requests(&self, by: Option<Binding>) -> Option<(Binding, &str)> {
+        let offered = |binding: Binding| {
+            let endpoint = self.single_logout.iter().find(|it| it.binding == binding)?;
+            Some((binding, endpoint.location.as_str()))
+        };
+        match by {
+            Some(binding) => offered(binding),
+            None => [Binding::Redirect, Binding::Post, Binding::Soap].into_iter().find_map(offered),
+        }
+    }
+
     /// Where the answer to a LogoutRequest goes: by the binding that the request came with, or else
     /// by another one.
     pub(super) fn logout_answers(&self, asked_by: Binding) -> Option<(Binding, &str)> {
@@ -201,10 +213,13 @@ mod tests {
         ];
         let sp = parsed(&inner.concat()).unwrap();
         let redirect = Some((Binding::Redirect, "http://a/answers"));
+        assert_eq!(sp.logout_requests(None), Some((Binding::Redirect, "http://a/r")));
+        assert_eq!(sp.logout_requests(Some(Binding::Soap)), Some((Binding::Soap, "http://a/soap")));
         assert_eq!(sp.logout_answers(Binding::Redirect), redirect);
         assert_eq!(sp.logout_answers(Binding::Post), Some((Binding::Post, "http://a/p")));
         let without_post = parsed(&[&inner[..3], &inner[4..]].concat().concat()).unwrap();
         assert_eq!(without_post.logout_answers(Binding::Post), redirect);
+        assert_eq!(without_post.logout_requests(Some(Binding::Post)), None);
     }
 
     #[test]

@@ -1,62 +1,182 @@
-//! `/slo`: a LogoutRequest ends the sessions that it names, and is answered.
+//! `/slo` and `/slo/soap`: a LogoutRequest ends the sessions that it names, and is answered. What
+//! the service provider answers to the IdP's own requests arrives at `/slo` too.
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use http::header::LOCATION;
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
 
+use super::fault::{Fault, Occasion};
 use super::journal::Entry;
 use super::message::Received;
+use super::outgoing::Outgoing;
+use super::own_logout::Whom;
+use super::plan::Faults;
 use super::service_provider::ServiceProvider;
-use super::{MockIdp, Refusal, SLO, pages};
-use crate::http::extract::{RawParams, RawParamsError};
-use crate::saml::binding::{PostForm, redirect};
+use super::{MockIdp, Refusal, SLO, SLO_SOAP, pages};
+use crate::http::extract::{BodyError, RawParams, RawParamsError, TimedBody};
+use crate::saml::binding::soap;
 use crate::saml::{
-    Binding, LogoutRequest, LogoutResponse, MessageKind, Status, StatusCode as SamlStatus,
+    Binding, EntityId, LogoutRequest, LogoutResponse, MessageKind, Status, StatusCode as SamlStatus,
 };
-use crate::xml::sign::sign_enveloped;
-use crate::xml::{Element, Limits, parse};
+use crate::xml::Element;
 
 /// Nobody of that name and session is signed in (SAML Core 3.2.2.2).
-const UNKNOWN_PRINCIPAL: &str = "urn:oasis:names:tc:SAML:2.0:status:UnknownPrincipal";
+pub(super) const UNKNOWN_PRINCIPAL: &str = "urn:oasis:names:tc:SAML:2.0:status:UnknownPrincipal";
+/// SOAP 1.1 section 6.
+pub(super) const SOAP_TYPE: &str = "text/xml; charset=utf-8";
 
+/// `GET` and `POST /slo`
 pub(super) async fn handle(
     State(idp): State<MockIdp>,
     params: Result<RawParams, RawParamsError>,
 ) -> Response {
-    let answer = params.map_err(Refusal::from).and_then(|raw| idp.log_out(&raw));
+    let answer = match params {
+        Ok(raw) => idp.at_slo(&raw).await,
+        Err(error) => Err(error.into()),
+    };
     idp.or_refuse(answer)
 }
 
+/// `POST /slo/soap` (SAML Bindings 3.2)
+pub(super) async fn handle_soap(
+    State(idp): State<MockIdp>,
+    body: Result<TimedBody, BodyError>,
+) -> Response {
+    let answer = match body {
+        Ok(body) => idp.at_slo_soap(&body.0).await,
+        Err(error) => Err(RawParamsError::from(error).into()),
+    };
+    idp.or_refuse(answer)
+}
+
+/// A LogoutRequest that was carried out, or refused as a fault wants it.
+struct Heard {
+    request_id: String,
+    status: Status,
+    faults: Faults,
+    whom: Option<Whom>,
+}
+
 impl MockIdp {
-    fn log_out(&self, raw: &RawParams) -> Result<Response, Refusal> {
-        let sp = self.service_provider()?;
+    async fn at_slo(&self, raw: &RawParams) -> Result<Response, Refusal> {
+        let sp = self.known_service_provider().await?;
         let received = Received::read(raw, &sp.keys)?;
-        if self.0.options.slo.binding() != Some(received.binding) {
+        if received.kind == MessageKind::Response {
+            return self.note_answer(&sp, &received).map(|status| pages::told(&status));
+        }
+        let heard = self.hear(&sp, &received)?;
+        if !self.is_answered(&heard).await {
+            return Ok(pages::silence());
+        }
+        let answers = sp.logout_answers(received.binding);
+        let (binding, location) = answers.ok_or(Refusal::NoAddressForAnswers)?;
+        let xml = self.response(&heard, Some(location))?;
+        let lost = heard.faults.has(Fault::LostRelayState);
+        let outgoing = Outgoing {
+            kind: MessageKind::Response,
+            xml,
+            relay_state: received.relay_state.as_deref().filter(|_| !lost),
+            location,
+            identity: &self.identity(),
+            faults: &heard.faults,
+        };
+        outgoing.through_browser(binding)
+    }
+
+    async fn at_slo_soap(&self, envelope: &[u8]) -> Result<Response, Refusal> {
+        let sp = self.known_service_provider().await?;
+        let received = Received::in_envelope(MessageKind::Request, envelope, &sp.keys)?;
+        let heard = self.hear(&sp, &received)?;
+        if !self.is_answered(&heard).await {
+            // Until whoever asked has lost patience.
+            std::future::pending::<()>().await;
+        }
+        let outgoing = Outgoing {
+            kind: MessageKind::Response,
+            xml: self.response(&heard, None)?,
+            relay_state: None,
+            location: "",
+            identity: &self.identity(),
+            faults: &heard.faults,
+        };
+        let envelope = soap::envelope(&outgoing.signed_xml()?);
+        Ok((StatusCode::OK, [(CONTENT_TYPE, SOAP_TYPE)], envelope).into_response())
+    }
+
+    /// Ends what the request names.
+    fn hear(&self, sp: &ServiceProvider, received: &Received) -> Result<Heard, Refusal> {
+        if !self.state().shown().single_logout.contains(&received.binding) {
             return Err(Refusal::LogoutNotOffered);
         }
-        let document = parse(&received.xml, &Limits::MESSAGE)?;
-        let request = LogoutRequest::parse(document.root())?;
-        let signature_valid = received.signature.is_ok();
-        let accepted = received.signature.and_then(|()| self.check_logout(&sp, &request));
+        let document = received.document()?;
+        let request = LogoutRequest::parse(received.message(&document)?)?;
+        let accepted = received
+            .signature
+            .clone()
+            .and_then(|()| self.check_logout(sp, &request, received.binding));
         let mut state = self.state();
-        let ended = match &accepted {
-            Ok(()) => state.end_named(&request.name_id, &request.session_indexes),
-            Err(_) => 0,
+        let user = state.user_of(&request.name_id).map(str::to_owned);
+        let faults = match &accepted {
+            Ok(()) => state.faults(Occasion::Answer, user.as_deref()),
+            Err(_) => Faults::default(),
         };
-        state.record(entry(&request, received.binding, signature_valid, false, ended));
+        let ended = match &accepted {
+            Ok(()) if faults.refused().is_none() => {
+                state.end_named(&request.name_id, &request.session_indexes)
+            }
+            _ => 0,
+        };
+        let entry = entry(&request, received, false, ended, faults.list());
+        state.record(self.0.clock.now(), entry);
         drop(state);
         accepted?;
-        let status = match ended {
+        let status = faults.status().unwrap_or_else(|| match ended {
             0 => Status::failure(
                 SamlStatus::Requester,
                 UNKNOWN_PRINCIPAL,
                 "no session has this NameID and SessionIndex",
             ),
             _ => Status::success(),
+        });
+        let (name_id, session_indexes) = (request.name_id, request.session_indexes);
+        let whom = user.map(|user| Whom { user, name_id, session_indexes });
+        Ok(Heard { request_id: request.id, status, faults, whom })
+    }
+
+    /// Does what delays the answer. `false` if there is to be none.
+    async fn is_answered(&self, heard: &Heard) -> bool {
+        if let (true, Some(whom)) = (heard.faults.has(Fault::IdpInitiated), &heard.whom) {
+            // What came of it stands in the journal; the answer to the request does not depend on it.
+            let _ = self.tell_by_soap(whom).await;
+        }
+        tokio::time::sleep(heard.faults.delay()).await;
+        !heard.faults.has(Fault::NoAnswer)
+    }
+
+    fn response(&self, heard: &Heard, destination: Option<&str>) -> Result<String, Refusal> {
+        let in_response_to = match heard.faults.has(Fault::WrongInResponseTo) {
+            true => self.0.rng.saml_id(),
+            false => heard.request_id.clone(),
         };
-        let relay_state = received.relay_state.as_deref();
-        self.answer_logout(&sp, received.binding, &request.id, status, relay_state)
+        let response = LogoutResponse {
+            id: self.0.rng.saml_id(),
+            issue_instant: self.0.clock.now(),
+            destination: destination.map(str::to_owned),
+            issuer: self.issuer(&heard.faults),
+            in_response_to,
+            status: heard.status.clone(),
+        };
+        Ok(response.to_xml()?)
+    }
+
+    /// In whose name a message is written.
+    pub(super) fn issuer(&self, faults: &Faults) -> EntityId {
+        let own = self.0.entity_id.clone();
+        match faults.has(Fault::WrongIssuer) {
+            true => EntityId::parse("https://another-idp.example/metadata").unwrap_or(own),
+            false => own,
+        }
     }
 
     /// A LogoutRequest at the sign-in URL: the IdP offers no single logout, and somebody tried it
@@ -67,13 +187,52 @@ impl MockIdp {
         root: Element<'_>,
     ) -> Result<(), Refusal> {
         let request = LogoutRequest::parse(root)?;
-        let signature_valid = received.signature.is_ok();
-        self.state().record(entry(&request, received.binding, signature_valid, true, 0));
+        let entry = entry(&request, received, true, 0, &[]);
+        self.state().record(self.0.clock.now(), entry);
         Ok(())
     }
 
-    fn check_logout(&self, sp: &ServiceProvider, request: &LogoutRequest) -> Result<(), Refusal> {
-        self.check_address(sp, &request.issuer, request.destination.as_deref(), SLO)?;
+    /// The service provider's answer to a LogoutRequest of the IdP's own: what it says.
+    pub(super) fn note_answer(
+        &self,
+        sp: &ServiceProvider,
+        received: &Received,
+    ) -> Result<String, Refusal> {
+        let document = received.document()?;
+        let response = LogoutResponse::parse(received.message(&document)?)?;
+        let status = response.status.to_string();
+        let mut state = self.state();
+        let waited = state.take_asked(&response.in_response_to);
+        let relay_state = match received.binding {
+            Binding::Soap => None,
+            _ => Some(received.relay_state.as_deref() == Some(&response.in_response_to)),
+        };
+        let entry = Entry::LogoutResponse {
+            in_response_to: response.in_response_to,
+            status: status.clone(),
+            signature_valid: received.signature.is_ok(),
+            relay_state_returned: relay_state,
+            binding: received.binding,
+        };
+        state.record(self.0.clock.now(), entry);
+        drop(state);
+        received.signature.clone()?;
+        self.check_address(
+            sp,
+            &response.issuer,
+            response.destination.as_deref(),
+            received.binding,
+        )?;
+        if waited { Ok(status) } else { Err(Refusal::NothingWasAsked) }
+    }
+
+    fn check_logout(
+        &self,
+        sp: &ServiceProvider,
+        request: &LogoutRequest,
+        by: Binding,
+    ) -> Result<(), Refusal> {
+        self.check_address(sp, &request.issuer, request.destination.as_deref(), by)?;
         let now = self.0.clock.now();
         match request.not_on_or_after {
             Some(end) if end <= now => Err(Refusal::Expired),
@@ -81,50 +240,39 @@ impl MockIdp {
         }
     }
 
-    fn answer_logout(
+    /// Whether a message of single logout comes from the service provider that is trusted, and was
+    /// made for us.
+    fn check_address(
         &self,
         sp: &ServiceProvider,
-        asked_by: Binding,
-        request_id: &str,
-        status: Status,
-        relay_state: Option<&str>,
-    ) -> Result<Response, Refusal> {
-        let (binding, location) =
-            sp.logout_answers(asked_by).ok_or(Refusal::NoAddressForAnswers)?;
-        let xml = LogoutResponse {
-            id: self.0.rng.saml_id(),
-            issue_instant: self.0.clock.now(),
-            destination: Some(location.to_owned()),
-            issuer: self.0.entity_id.clone(),
-            in_response_to: request_id.to_owned(),
-            status,
+        issuer: &EntityId,
+        destination: Option<&str>,
+        by: Binding,
+    ) -> Result<(), Refusal> {
+        match by {
+            // Nothing asks for a Destination there (SAML Bindings 3.2).
+            Binding::Soap if destination.is_none() => self.check_issuer(sp, issuer),
+            Binding::Soap => self.check_sender(sp, issuer, destination, SLO_SOAP),
+            Binding::Redirect | Binding::Post => self.check_sender(sp, issuer, destination, SLO),
         }
-        .to_xml()?;
-        let kind = MessageKind::Response;
-        if binding == Binding::Redirect {
-            let url = redirect::encode(kind, &xml, relay_state, location, Some(&self.0.key))?;
-            let url = HeaderValue::try_from(url).map_err(|_| Refusal::NoAddressForAnswers)?;
-            return Ok((StatusCode::FOUND, [(LOCATION, url)]).into_response());
-        }
-        let signed = sign_enveloped(&xml, &self.0.key, Some(&self.0.certificate))?;
-        Ok(pages::post_form(&PostForm::new(kind, &signed, relay_state, location)))
     }
 }
 
 fn entry(
     request: &LogoutRequest,
-    binding: Binding,
-    signature_valid: bool,
+    received: &Received,
     at_login_url: bool,
     ended: usize,
+    faults: &[Fault],
 ) -> Entry {
     Entry::LogoutRequest {
         id: request.id.clone(),
         name_id: request.name_id.clone(),
         session_indexes: request.session_indexes.clone(),
-        signature_valid,
-        binding,
+        signature_valid: received.signature.is_ok(),
+        binding: received.binding,
         at_login_url,
         ended,
+        faults: faults.to_vec(),
     }
 }

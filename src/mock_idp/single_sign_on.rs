@@ -1,22 +1,23 @@
 //! `/sso`: an AuthnRequest comes in, an assertion goes out, at once or after the sign-in page.
 
-use axum::extract::State;
-use axum::response::Response;
-use http::StatusCode;
-
 use super::assertion::{self, Envelope, Finish, Statement};
+use super::fault::{Fault, Occasion};
+use super::identity::Identity;
 use super::journal::{Entry, Session};
 use super::message::Received;
 use super::person::Person;
+use super::plan::Faults;
 use super::service_provider::ServiceProvider;
 use super::state::OpenRequest;
-use super::{MockIdp, Refusal, SSO, pages};
+use super::{Encrypt, Encryption, MockIdp, Options, Refusal, SSO, pages};
 use crate::http::extract::{Cookies, RawParams, RawParamsError};
 use crate::saml::binding::PostForm;
 use crate::saml::status::NO_PASSIVE;
 use crate::saml::{AuthnRequest, EntityId, MessageKind, Status, StatusCode as SamlStatus};
+use crate::xml::ns;
 use crate::xml::sign::sign_enveloped;
-use crate::xml::{Limits, ns, parse};
+use axum::extract::State;
+use axum::response::Response;
 
 /// The cookie of the IdP's own session.
 pub(super) const COOKIE: &str = "mock_idp";
@@ -26,45 +27,56 @@ pub(super) async fn handle(
     cookies: Cookies,
     params: Result<RawParams, RawParamsError>,
 ) -> Response {
-    let answer = params.map_err(Refusal::from).and_then(|raw| idp.authenticate(&cookies, &raw));
+    let answer = match params {
+        Ok(raw) => idp.authenticate(&cookies, &raw).await,
+        Err(error) => Err(error.into()),
+    };
     idp.or_refuse(answer)
 }
 
 impl MockIdp {
-    fn authenticate(&self, cookies: &Cookies, raw: &RawParams) -> Result<Response, Refusal> {
-        let sp = self.service_provider()?;
-        let received = Received::read(raw, &sp.keys)?;
-        let document = parse(&received.xml, &Limits::MESSAGE)?;
+    async fn authenticate(&self, cookies: &Cookies, raw: &RawParams) -> Result<Response, Refusal> {
+        let sp = self.known_service_provider().await?;
+        let received = Received::read_request(raw, &sp.keys)?;
+        let document = received.document()?;
         if document.root().is(ns::SAMLP, "LogoutRequest") {
             self.note_logout_request(&received, document.root())?;
-            return Ok(pages::sign_in(StatusCode::OK, None, None));
+            return Ok(self.sign_in_page(None, None));
         }
-        received.signature?;
+        received.signature.clone()?;
         let request = AuthnRequest::parse(document.root())?;
-        self.check_address(&sp, &request.issuer, Some(&request.destination), SSO)?;
+        self.check_sender(&sp, &request.issuer, Some(&request.destination), SSO)?;
         if !sp.assertion_consumers.contains(&request.acs_url) {
             return Err(Refusal::AssertionConsumer { found: request.acs_url });
         }
-        self.state().record(Entry::AuthnRequest {
+        let entry = Entry::AuthnRequest {
             id: request.id.clone(),
             force_authn: request.force_authn,
             is_passive: request.is_passive,
             binding: received.binding,
-        });
+        };
+        self.state().record(self.0.clock.now(), entry);
         let open = OpenRequest {
             id: request.id,
             acs_url: request.acs_url,
-            relay_state: received.relay_state,
+            relay_state: received.relay_state.clone(),
         };
         let session = cookies.get(COOKIE).and_then(|cookie| self.state().session(cookie).cloned());
+        let is_enough = |session: &Session| {
+            let ignores = || self.state().has_fault(Fault::IgnoresForceAuthn, &session.user);
+            !request.force_authn || ignores()
+        };
         match session {
-            Some(session) if !request.force_authn => self.answer(&sp, &open, &session, false),
+            Some(session) if is_enough(&session) => {
+                let faults = self.state().faults(Occasion::SignIn, Some(&session.user));
+                self.answer(&sp, &open, &session, false, &faults)
+            }
             _ if request.is_passive => self.answer_no_passive(&open),
             session => {
                 let handle = self.0.rng.handle();
                 self.state().keep_open(handle.expose(), open);
                 let user = session.map(|session| session.user);
-                Ok(pages::sign_in(StatusCode::OK, Some(handle.expose()), user.as_deref()))
+                Ok(self.sign_in_page(Some(handle.expose()), user.as_deref()))
             }
         }
     }
@@ -76,8 +88,11 @@ impl MockIdp {
         open: &OpenRequest,
         session: &Session,
         asked: bool,
+        faults: &Faults,
     ) -> Result<Response, Refusal> {
-        let idp = &self.0;
+        let (idp, Identity { key, certificate }) = (&self.0, self.identity());
+        let named = !faults.has(Fault::NoSessionIndex);
+        let session_index = session.session_index.as_ref().filter(|_| named);
         let person = Person::named(&session.user).ok_or(Refusal::UserName)?;
         let (response_id, assertion_id) = (idp.rng.saml_id(), idp.rng.saml_id());
         let statement = Statement {
@@ -85,26 +100,27 @@ impl MockIdp {
             audience: &sp.entity_id,
             person: &person,
             name_id: &session.name_id,
-            session_index: session.session_index.as_ref(),
+            session_index,
             authn_instant: session.authn_instant,
         };
         let xml = assertion::signed_in(&self.envelope(open, &response_id), &statement)?;
         let finish = Finish {
             sign: idp.options.sign,
-            key: &idp.key,
-            certificate_der: &idp.certificate,
-            encrypt: idp.options.encrypt,
+            key: &key,
+            certificate_der: &certificate,
+            encrypt: encrypt(idp.options, faults),
             recipient_der: sp.encryption_certificate.as_deref(),
             rng: &idp.rng,
         };
         let xml = finish.finish(xml, &assertion_id)?;
-        self.state().record(Entry::Issued {
+        let entry = Entry::Issued {
             user: session.user.clone(),
             name_id: session.name_id.clone(),
-            session_index: session.session_index.clone(),
+            session_index: session_index.cloned(),
             in_response_to: open.id.clone(),
             asked,
-        });
+        };
+        self.state().record(idp.clock.now(), entry);
         Ok(to_consumer(open, &xml))
     }
 
@@ -113,7 +129,8 @@ impl MockIdp {
         let response_id = self.0.rng.saml_id();
         let status = Status::failure(SamlStatus::Responder, NO_PASSIVE, "nobody is signed in here");
         let xml = assertion::failed(&self.envelope(open, &response_id), &status)?;
-        let xml = sign_enveloped(&xml, &self.0.key, Some(&self.0.certificate))?;
+        let Identity { key, certificate } = self.identity();
+        let xml = sign_enveloped(&xml, &key, Some(&certificate))?;
         Ok(to_consumer(open, &xml))
     }
 
@@ -127,22 +144,16 @@ impl MockIdp {
         }
     }
 
-    pub(super) fn service_provider(&self) -> Result<ServiceProvider, Refusal> {
-        self.state().service_provider().cloned().ok_or(Refusal::NobodyTrusted)
-    }
-
     /// Whether a message comes from the service provider that is trusted, and was made for the
     /// address at which it arrived.
-    pub(super) fn check_address(
+    pub(super) fn check_sender(
         &self,
         sp: &ServiceProvider,
         issuer: &EntityId,
         destination: Option<&str>,
         path: &str,
     ) -> Result<(), Refusal> {
-        if *issuer != sp.entity_id {
-            return Err(Refusal::Issuer { found: issuer.clone() });
-        }
+        self.check_issuer(sp, issuer)?;
         // A signed message names its destination (SAML Bindings 3.4.5.2 and 3.5.5.2).
         if destination != Some(self.url(path).as_str()) {
             return Err(Refusal::Destination { found: destination.map(str::to_owned) });
@@ -150,12 +161,33 @@ impl MockIdp {
         Ok(())
     }
 
+    pub(super) fn check_issuer(
+        &self,
+        sp: &ServiceProvider,
+        issuer: &EntityId,
+    ) -> Result<(), Refusal> {
+        match *issuer == sp.entity_id {
+            true => Ok(()),
+            false => Err(Refusal::Issuer { found: issuer.clone() }),
+        }
+    }
+
     /// The answer, or the page that says why there is none. Refusals stand in the journal.
     pub(super) fn or_refuse(&self, answer: Result<Response, Refusal>) -> Response {
         answer.unwrap_or_else(|refusal| {
-            self.state().record(Entry::Refused { code: refusal.code() });
+            self.state().record(self.0.clock.now(), Entry::Refused { code: refusal.code() });
             pages::refusal(&refusal)
         })
+    }
+}
+
+/// What it encrypts, the faults considered.
+fn encrypt(options: Options, faults: &Faults) -> Option<Encrypt> {
+    match options.encrypt {
+        usual if !faults.has(Fault::EncryptedNameId) => usual,
+        None => Some(Encrypt::NameId(Encryption::COMMON)),
+        Some(Encrypt::Assertion(encryption)) => Some(Encrypt::Both(encryption)),
+        both => both,
     }
 }
 

@@ -2,27 +2,47 @@
 
 use std::collections::HashMap;
 
-use super::journal::{Entry, Session};
+use super::fault::{Fault, Occasion};
+use super::identity::Identity;
+use super::journal::{Entry, Journal, Session};
 use super::person::Person;
+use super::plan::{Faults, Plan, Plans};
 use super::service_provider::ServiceProvider;
+use super::trusted::MetadataSource;
 use crate::clock::Timestamp;
 use crate::rng::Rng;
 use crate::saml::name_id::PERSISTENT;
-use crate::saml::{EntityId, NameId, SessionIndex};
+use crate::saml::{Binding, EntityId, NameId, SessionIndex};
 
-/// Sign-in pages that are kept open; the oldest goes first.
+/// Sign-in pages that are kept open, and logouts of our own whose answer is awaited; the oldest
+/// goes first.
 const MAX_OPEN: usize = 1_000;
 
-#[derive(Default)]
 pub(super) struct State {
     service_provider: Option<ServiceProvider>,
+    /// Where its metadata is, if somebody said it.
+    source: Option<MetadataSource>,
+    plans: Plans,
+    /// What the plans make of the metadata and of the key that signs.
+    shown: Shown,
+    /// Who is offered at the sign-in page.
+    users: Vec<String>,
     /// The persistent name of each user, for this service provider (SAML Core 8.3.7).
     names: HashMap<String, String>,
     /// By the value of the browser's cookie.
     sessions: Vec<(String, Session)>,
     /// AuthnRequests whose person is looking at the sign-in page, by the page's handle.
     open: Vec<(String, OpenRequest)>,
-    journal: Vec<Entry>,
+    /// IDs of our own LogoutRequests that are not answered yet.
+    asked: Vec<String>,
+    journal: Journal,
+}
+
+/// What everybody sees: how it signs, which bindings it offers, and what the metadata says.
+pub(super) struct Shown {
+    pub(super) signing: Identity,
+    pub(super) single_logout: Vec<Binding>,
+    pub(super) metadata: String,
 }
 
 /// An AuthnRequest that was accepted and waits for its answer.
@@ -34,6 +54,21 @@ pub(super) struct OpenRequest {
 }
 
 impl State {
+    pub(super) fn new(shown: Shown) -> Self {
+        Self {
+            service_provider: None,
+            source: None,
+            plans: Plans::default(),
+            shown,
+            users: vec!["ada".to_owned(), "ben".to_owned()],
+            names: HashMap::new(),
+            sessions: Vec::new(),
+            open: Vec::new(),
+            asked: Vec::new(),
+            journal: Journal::default(),
+        }
+    }
+
     /// A new service provider gets new names and no sessions.
     pub(super) fn trust(&mut self, service_provider: ServiceProvider) {
         if self.service_provider.as_ref().is_some_and(|o| o.entity_id != service_provider.entity_id)
@@ -41,6 +76,7 @@ impl State {
             self.names.clear();
             self.sessions.clear();
             self.open.clear();
+            self.asked.clear();
         }
         self.service_provider = Some(service_provider);
     }
@@ -49,12 +85,73 @@ impl State {
         self.service_provider.as_ref()
     }
 
-    pub(super) fn record(&mut self, entry: Entry) {
-        self.journal.push(entry);
+    pub(super) fn source(&self) -> Option<&MetadataSource> {
+        self.source.as_ref()
     }
 
-    pub(super) fn journal(&self) -> &[Entry] {
+    pub(super) fn look_at(&mut self, source: MetadataSource) {
+        self.source = Some(source);
+    }
+
+    pub(super) fn record(&mut self, at: Timestamp, entry: Entry) {
+        self.journal.record(at, entry);
+    }
+
+    pub(super) fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    pub(super) fn clear_journal(&mut self) {
+        self.journal.clear();
+    }
+
+    pub(super) fn users(&self) -> &[String] {
+        &self.users
+    }
+
+    pub(super) fn offer_users(&mut self, users: Vec<String>) {
+        self.users = users;
+    }
+
+    pub(super) fn follow(&mut self, plan: Plan) {
+        self.plans.follow(plan);
+    }
+
+    pub(super) fn forget_plans(&mut self) {
+        self.plans.clear();
+    }
+
+    pub(super) fn plans(&self) -> &[Plan] {
+        self.plans.list()
+    }
+
+    /// The faults that are in the metadata.
+    pub(super) fn always(&self) -> Faults {
+        self.plans.always()
+    }
+
+    pub(super) fn show(&mut self, shown: Shown) {
+        self.shown = shown;
+    }
+
+    pub(super) fn shown(&self) -> &Shown {
+        &self.shown
+    }
+
+    /// What goes wrong now.
+    pub(super) fn faults(&mut self, occasion: Occasion, user: Option<&str>) -> Faults {
+        self.plans.take(occasion, user)
+    }
+
+    /// Whether this will go wrong.
+    pub(super) fn has_fault(&self, fault: Fault, user: &str) -> bool {
+        self.plans.show(fault, user)
+    }
+
+    /// Whose name this is.
+    pub(super) fn user_of(&self, name_id: &NameId) -> Option<&str> {
+        let named = self.names.iter().find(|(_, value)| **value == name_id.value);
+        named.map(|(user, _)| user.as_str())
     }
 
     pub(super) fn sessions(&self) -> impl Iterator<Item = &Session> {
@@ -114,6 +211,24 @@ impl State {
         let before = self.sessions.len();
         self.sessions.retain(|(_, session)| !named(session));
         before - self.sessions.len()
+    }
+
+    /// The sessions of one person.
+    pub(super) fn sessions_of(&self, user: &str) -> Vec<Session> {
+        self.sessions().filter(|session| session.user == user).cloned().collect()
+    }
+
+    pub(super) fn keep_asked(&mut self, request_id: &str) {
+        if self.asked.len() == MAX_OPEN {
+            self.asked.remove(0);
+        }
+        self.asked.push(request_id.to_owned());
+    }
+
+    /// Whether this LogoutRequest of ours waited for an answer. It does so no longer.
+    pub(super) fn take_asked(&mut self, request_id: &str) -> bool {
+        let place = self.asked.iter().position(|held| held == request_id);
+        place.map(|place| self.asked.remove(place)).is_some()
     }
 
     pub(super) fn keep_open(&mut self, handle: &str, request: OpenRequest) {

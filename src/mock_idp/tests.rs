@@ -1,5 +1,10 @@
 //! The IdP against a service provider made of the program's own SAML code.
 
+mod faults;
+mod logout;
+mod own_logout;
+mod sign_in;
+
 use std::time::Duration;
 
 use axum::body::Body;
@@ -10,20 +15,21 @@ use tower::ServiceExt as _;
 use url::Url;
 
 use super::*;
-use crate::saml::binding::{post, redirect};
+use crate::saml::binding::{post, redirect, soap};
 use crate::saml::message::verify_enveloped;
 use crate::saml::{
     AuthnRequest, Binding, Decryption, Expected, ExpectedAnswer, IdpMetadata, Login, LogoutRequest,
     LogoutResponse, MessageKind, NameId, Proof, RawQuery, Received, SessionIndex, SpMetadata,
 };
 use crate::xml::decrypt::DecryptionKey;
-use crate::xml::sign::sign_enveloped;
-use crate::xml::{Limits, parse};
+use crate::xml::sign::{SigningKey, sign_enveloped};
+use crate::xml::{Element, Limits, parse};
 
 const BASE: &str = "http://127.0.0.1:8081";
 const SP: &str = "http://localhost:8080/saml/metadata";
 const ACS: &str = "http://localhost:8080/saml/acs";
 const SLO_URL: &str = "http://localhost:8080/logout";
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
 /// An IdP, the service provider that it trusts, and one browser's cookie.
 struct World {
@@ -33,6 +39,7 @@ struct World {
     key: SigningKey,
     decryption_key: DecryptionKey,
     certificate: Vec<u8>,
+    sp_metadata: String,
     metadata: IdpMetadata,
     cookie: Option<String>,
 }
@@ -42,18 +49,13 @@ impl World {
         let (clock, rng) = (Clock::system(), Rng::system());
         let idp = MockIdp::new(BASE, options, clock.clone(), rng.clone()).unwrap();
         let pair = keys::SigningKey::generate(keys::KeyAlgorithm::Rs256, 2048).unwrap();
-        let certificate = keys::certificate::self_signed(
-            pair.private_key(),
-            "sp",
-            clock.now(),
-            CERTIFICATE_LIFETIME,
-            [1; 16],
-        )
-        .unwrap();
+        let certificate =
+            keys::certificate::self_signed(pair.private_key(), "sp", clock.now(), YEAR, [1; 16])
+                .unwrap();
         let sp_metadata = SpMetadata {
             id: "_m".into(),
             entity_id: EntityId::parse(SP).unwrap(),
-            valid_until: clock.now().plus(CERTIFICATE_LIFETIME),
+            valid_until: clock.now().plus(YEAR),
             acs: vec![ACS.into()],
             slo: SLO_URL.into(),
             slo_soap: format!("{SLO_URL}/soap"),
@@ -61,12 +63,14 @@ impl World {
             encryption_certificates: vec![certificate.clone()],
             name_id_formats: vec![],
         };
-        idp.trust(&sp_metadata.to_xml().unwrap()).unwrap();
+        let sp_metadata = sp_metadata.to_xml().unwrap();
+        idp.trust(&sp_metadata).unwrap();
         let metadata = IdpMetadata::parse(idp.metadata().as_bytes(), None, clock.now()).unwrap();
         let der = pair.to_pkcs8_der().unwrap();
         let key = SigningKey::from_pkcs8_der(&der).unwrap();
         let decryption_key = DecryptionKey::from_pkcs8_der(&der).unwrap();
-        Self { idp, clock, rng, key, decryption_key, certificate, metadata, cookie: None }
+        let cookie = None;
+        Self { idp, clock, rng, key, decryption_key, certificate, sp_metadata, metadata, cookie }
     }
 
     async fn send(&mut self, request: Request<Body>) -> Page {
@@ -91,6 +95,14 @@ impl World {
             .header(COOKIE, self.cookie.clone().unwrap_or_default())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         self.send(request.body(Body::from(form)).unwrap()).await
+    }
+
+    async fn send_text(&mut self, path: &str, text: &str) -> Page {
+        self.send(Request::post(path).body(Body::from(text.to_owned())).unwrap()).await
+    }
+
+    async fn delete(&mut self, path: &str) -> StatusCode {
+        self.send(Request::delete(path).body(Body::empty()).unwrap()).await.status
     }
 
     fn authn_request(&self) -> AuthnRequest {
@@ -189,12 +201,101 @@ impl World {
         }
     }
 
+    async fn by_soap(&mut self, request: &LogoutRequest) -> Page {
+        let signed = sign_enveloped(&request.to_xml().unwrap(), &self.key, None).unwrap();
+        self.send_text(SLO_SOAP, &soap::envelope(&signed)).await
+    }
+
+    /// Sends a request by this binding; by SOAP it names no Destination.
+    async fn send_by(&mut self, by: Binding, request: &LogoutRequest) -> Page {
+        match by {
+            Binding::Redirect => self.log_out(request).await,
+            Binding::Post => {
+                let xml = sign_enveloped(&request.to_xml().unwrap(), &self.key, None).unwrap();
+                let relay_state = Some("relay & state");
+                let form = post::PostForm::new(MessageKind::Request, &xml, relay_state, "");
+                let fields: Vec<_> =
+                    form.fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                self.post(SLO, &fields).await
+            }
+            Binding::Soap => {
+                self.by_soap(&LogoutRequest { destination: None, ..request.clone() }).await
+            }
+        }
+    }
+
+    /// As above, and what was answered.
+    async fn asked_by(&mut self, by: Binding, request: &LogoutRequest) -> Answer {
+        let page = self.send_by(by, request).await;
+        let keys = &self.metadata.signing_keys;
+        if by == Binding::Redirect {
+            let url = page.location.unwrap_or_else(|| panic!("{}", page.body));
+            let message = RawQuery::new(url.split_once('?').unwrap().1).parse().unwrap();
+            let signature = match message.is_signed() {
+                true => message.verify(keys).ok().map(|()| Proof::Signed),
+                false => Some(Proof::Unsigned),
+            };
+            let xml = message.inflate(100_000).unwrap();
+            let document = parse(&xml, &Limits::MESSAGE).unwrap();
+            let relay_state = message.relay_state();
+            let answer = Answer::of(document.root(), request, signature, relay_state);
+            return Answer { lower_case: url.contains("%2f") || url.contains("%2b"), ..answer };
+        }
+        let (xml, relay_state) = match by {
+            Binding::Soap => (page.body.into_bytes(), None),
+            _ => {
+                let relay_state =
+                    page.body.contains("RelayState").then(|| page.field("RelayState"));
+                (post::decode(&page.field("SAMLResponse"), 100_000).unwrap(), relay_state)
+            }
+        };
+        let document = parse(&xml, &Limits::MESSAGE).unwrap();
+        let root = match by {
+            Binding::Soap => soap::open(&document).unwrap(),
+            _ => document.root(),
+        };
+        let signature = verify_enveloped(root, keys).ok();
+        Answer::of(root, request, signature, relay_state.as_deref())
+    }
+
     fn users(&self) -> Vec<String> {
         self.idp.sessions().into_iter().map(|session| session.user).collect()
     }
 
     fn last_entry(&self) -> Entry {
         self.idp.journal().last().unwrap().clone()
+    }
+}
+
+/// What a service provider sees of a LogoutResponse.
+#[derive(Clone, PartialEq, Debug)]
+struct Answer {
+    status: String,
+    in_response_to_fits: bool,
+    issuer_fits: bool,
+    /// `None`: it does not hold.
+    signature: Option<Proof>,
+    relay_state: bool,
+    lower_case: bool,
+}
+
+impl Answer {
+    fn of(
+        root: Element<'_>,
+        request: &LogoutRequest,
+        signature: Option<Proof>,
+        relay_state: Option<&str>,
+    ) -> Self {
+        let response = LogoutResponse::parse(root).unwrap();
+        assert!(relay_state.is_none_or(|text| text == "relay & state"), "{relay_state:?}");
+        Self {
+            status: response.status.to_string(),
+            in_response_to_fits: response.in_response_to == request.id,
+            issuer_fits: response.issuer.as_str() == format!("{BASE}/metadata"),
+            signature,
+            relay_state: relay_state.is_some(),
+            lower_case: false,
+        }
     }
 }
 
@@ -219,232 +320,8 @@ impl Page {
         let (value, _) = rest.split_once('"').unwrap();
         value.replace("&#38;", "&").replace("&#43;", "+")
     }
-}
 
-#[tokio::test]
-async fn a_person_is_asked_once_and_signed_in_by_every_way_of_signing() {
-    for sign in [Sign::Assertion, Sign::Response, Sign::Both] {
-        let mut world = World::new(Options { sign, ..Options::default() });
-        let login = world.sign_in("ada").await;
-        let name_id = login.name_id.clone().unwrap();
-        assert_eq!(name_id.name_qualifier.as_deref(), Some("http://127.0.0.1:8081/metadata"));
-        assert_eq!(name_id.sp_name_qualifier.as_deref(), Some(SP));
-        assert_eq!(login.attributes[0].name, "urn:oid:0.9.2342.19200300.100.1.3");
-        assert_eq!(login.attributes[0].values, ["ada@example.com"]);
-        let [Session { user, name_id: held, session_index, .. }] = &world.idp.sessions()[..] else {
-            panic!("one session");
-        };
-        assert_eq!((user.as_str(), held), ("ada", &name_id));
-        assert_eq!(login.session_indexes, session_index.iter().cloned().collect::<Vec<_>>());
-
-        let request = world.authn_request();
-        let page = world.ask(&request).await;
-        let again = world.accept(&page, &request).unwrap();
-        assert_eq!((again.name_id, again.session_indexes), (login.name_id, login.session_indexes));
-        assert!(matches!(world.last_entry(), Entry::Issued { asked: false, .. }));
+    fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("{}", self.body))
     }
-}
-
-#[tokio::test]
-async fn force_authn_asks_although_somebody_is_signed_in() {
-    let mut world = World::new(Options::default());
-    let first = world.sign_in("ada").await;
-    world.clock.advance(Duration::from_secs(5));
-    let request = AuthnRequest { force_authn: true, ..world.authn_request() };
-    let page = world.ask(&request).await;
-    let handle = page.field("request");
-    let page = world.post("/login", &[("request", &handle), ("user", "ada")]).await;
-    let second = world.accept(&page, &request).unwrap();
-    assert_eq!(second.session_indexes, first.session_indexes);
-    assert!(second.authn_instant > first.authn_instant);
-    // The page is used up.
-    let page = world.post("/login", &[("request", &handle), ("user", "ben")]).await;
-    assert_eq!(page.status, StatusCode::BAD_REQUEST);
-    assert_eq!(world.users(), ["ada"]);
-}
-
-#[tokio::test]
-async fn a_passive_request_gets_an_answer_without_a_person() {
-    let mut world = World::new(Options::default());
-    let request = AuthnRequest { is_passive: true, ..world.authn_request() };
-    let page = world.ask(&request).await;
-    let rejection = world.accept(&page, &request).unwrap_err();
-    assert_eq!(rejection.code(), "response.status");
-    world.sign_in("ada").await;
-    let request = AuthnRequest { is_passive: true, ..world.authn_request() };
-    let page = world.ask(&request).await;
-    assert!(world.accept(&page, &request).is_ok());
-}
-
-#[tokio::test]
-async fn requests_that_are_not_the_service_providers_are_refused() {
-    let mut world = World::new(Options::default());
-    let good = world.authn_request();
-    let stranger = keys::SigningKey::generate(keys::KeyAlgorithm::Rs256, 2048).unwrap();
-    let stranger = SigningKey::from_pkcs8_der(&stranger.to_pkcs8_der().unwrap()).unwrap();
-    let kind = MessageKind::Request;
-    let (xml, sso) = (good.to_xml().unwrap(), world.idp.url(SSO));
-    let unsigned = redirect::encode(kind, &xml, None, &sso, None).unwrap();
-    let forged = redirect::encode(kind, &xml, None, &sso, Some(&stranger)).unwrap();
-    for (url, code) in [(unsigned, "unsigned"), (forged, "sig.invalid")] {
-        assert_eq!(world.get(&url).await.status, StatusCode::BAD_REQUEST);
-        assert_eq!(world.last_entry(), Entry::Refused { code });
-    }
-    let other = || EntityId::parse("http://other/").unwrap();
-    for (bad, code) in [
-        (AuthnRequest { issuer: other(), ..good.clone() }, "issuer"),
-        (AuthnRequest { destination: "http://other/".into(), ..good.clone() }, "destination"),
-        (AuthnRequest { acs_url: "http://other/".into(), ..good.clone() }, "assertion_consumer"),
-    ] {
-        assert_eq!(world.ask(&bad).await.status, StatusCode::BAD_REQUEST);
-        assert_eq!(world.last_entry(), Entry::Refused { code });
-    }
-    assert_eq!(world.ask(&good).await.status, StatusCode::OK);
-    assert!(world.users().is_empty());
-}
-
-#[tokio::test]
-async fn nothing_is_answered_before_somebody_is_trusted() {
-    let mut world = World::new(Options::default());
-    let (clock, rng) = (world.clock.clone(), world.rng.clone());
-    let request = world.authn_request();
-    world.idp = MockIdp::new(BASE, Options::default(), clock, rng).unwrap();
-    assert_eq!(world.ask(&request).await.status, StatusCode::BAD_REQUEST);
-    assert_eq!(world.last_entry(), Entry::Refused { code: "nobody_trusted" });
-}
-
-#[tokio::test]
-async fn the_session_that_a_logout_request_names_ends() {
-    let mut world = World::new(Options::default());
-    let login = world.sign_in("ada").await;
-    let request = world.logout_request(login.name_id.unwrap(), login.session_indexes);
-    let page = world.log_out(&request).await;
-    assert!(world.logout_answer(&page, &request).status.is_success());
-    assert!(world.users().is_empty());
-    let Entry::LogoutRequest { signature_valid, at_login_url, ended, name_id, .. } =
-        world.last_entry()
-    else {
-        panic!("a LogoutRequest is the last entry");
-    };
-    assert!(signature_valid && !at_login_url && ended == 1 && name_id == request.name_id);
-    // Signed out means that the next sign-in asks.
-    let request = world.authn_request();
-    assert!(world.ask(&request).await.body.contains("Who are you?"));
-}
-
-#[tokio::test]
-async fn one_part_that_differs_ends_nothing() {
-    let mut world = World::new(Options::default());
-    let login = world.sign_in("ada").await;
-    let (name_id, indexes) = (login.name_id.unwrap(), login.session_indexes);
-    let wrong_index = vec![SessionIndex::parse("other").unwrap()];
-    for (name_id, indexes) in [
-        (NameId { value: "other".into(), ..name_id.clone() }, indexes.clone()),
-        (NameId { format: None, ..name_id.clone() }, indexes.clone()),
-        (NameId { name_qualifier: None, ..name_id.clone() }, indexes.clone()),
-        (NameId { sp_name_qualifier: Some(String::new()), ..name_id.clone() }, indexes.clone()),
-        (NameId { sp_provided_id: Some(String::new()), ..name_id.clone() }, indexes.clone()),
-        (name_id.clone(), wrong_index),
-    ] {
-        let request = world.logout_request(name_id, indexes);
-        let page = world.log_out(&request).await;
-        let status = world.logout_answer(&page, &request).status;
-        assert!(!status.is_success());
-        assert_eq!(status.nested, ["urn:oasis:names:tc:SAML:2.0:status:UnknownPrincipal"]);
-        assert_eq!(world.users(), ["ada"]);
-    }
-    // Without any SessionIndex all sessions of that name are meant.
-    let request = world.logout_request(name_id, vec![]);
-    let page = world.log_out(&request).await;
-    assert!(world.logout_answer(&page, &request).status.is_success());
-    assert!(world.users().is_empty());
-}
-
-#[tokio::test]
-async fn a_logout_request_that_is_not_believed_ends_nothing_and_is_written_down() {
-    let mut world = World::new(Options::default());
-    let login = world.sign_in("ada").await;
-    let request = world.logout_request(login.name_id.unwrap(), login.session_indexes);
-    let (xml, slo) = (request.to_xml().unwrap(), world.idp.url(SLO));
-    let unsigned = redirect::encode(MessageKind::Request, &xml, None, &slo, None).unwrap();
-    assert_eq!(world.get(&unsigned).await.status, StatusCode::BAD_REQUEST);
-    let written_down = world.idp.journal().into_iter().any(|entry| {
-        matches!(entry, Entry::LogoutRequest { signature_valid: false, ended: 0, .. })
-    });
-    assert!(written_down);
-    assert_eq!(world.users(), ["ada"]);
-
-    let elsewhere = LogoutRequest { destination: None, ..request.clone() };
-    assert_eq!(world.log_out(&elsewhere).await.status, StatusCode::BAD_REQUEST);
-    world.clock.advance(Duration::from_secs(60));
-    assert_eq!(world.log_out(&request).await.status, StatusCode::BAD_REQUEST);
-    assert_eq!(world.last_entry(), Entry::Refused { code: "expired" });
-    assert_eq!(world.users(), ["ada"]);
-}
-
-#[tokio::test]
-async fn by_post_the_signature_is_in_the_document_and_the_answer_is_a_form() {
-    let mut world = World::new(Options { slo: Slo::Post, ..Options::default() });
-    let request = world.authn_request();
-    let sign = |world: &World, xml: &str| {
-        sign_enveloped(xml, &world.key, Some(&world.certificate)).unwrap()
-    };
-    let signed = sign(&world, &request.to_xml().unwrap());
-    let form = |xml: &str| post::PostForm::new(MessageKind::Request, xml, None, "").fields;
-    let fields = form(&signed);
-    let page = world.post(SSO, &[(fields[0].0, &fields[0].1)]).await;
-    assert_eq!(page.status, StatusCode::OK);
-    let binding = Binding::Post;
-    assert!(matches!(world.last_entry(), Entry::AuthnRequest { binding: by, .. } if by == binding));
-
-    let login = world.sign_in("ada").await;
-    let request = world.logout_request(login.name_id.unwrap(), login.session_indexes);
-    assert_eq!(world.log_out(&request).await.status, StatusCode::BAD_REQUEST);
-    assert_eq!(world.last_entry(), Entry::Refused { code: "logout_not_offered" });
-
-    let fields = form(&request.to_xml().unwrap());
-    let page = world.post(SLO, &[(fields[0].0, &fields[0].1)]).await;
-    assert_eq!(page.status, StatusCode::BAD_REQUEST);
-    assert_eq!(world.last_entry(), Entry::Refused { code: "unsigned" });
-    assert_eq!(world.users(), ["ada"]);
-
-    let signed = sign(&world, &request.to_xml().unwrap());
-    let fields = form(&signed);
-    let page = world.post(SLO, &[(fields[0].0, &fields[0].1)]).await;
-    assert!(page.body.contains(&format!("action=\"{SLO_URL}\"")));
-    let xml = post::decode(&page.field("SAMLResponse"), 100_000).unwrap();
-    let document = parse(&xml, &Limits::MESSAGE).unwrap();
-    let proof = verify_enveloped(document.root(), &world.metadata.signing_keys).unwrap();
-    let answer = LogoutResponse::parse(document.root()).unwrap();
-    assert_eq!(answer.check(&world.expected_answer(&request), &proof), Ok(()));
-    assert!(answer.status.is_success() && world.users().is_empty());
-}
-
-#[tokio::test]
-async fn without_single_logout_a_request_at_the_login_url_is_written_down_only() {
-    let mut world =
-        World::new(Options { slo: Slo::None, session_index: false, ..Options::default() });
-    assert!(world.metadata.single_logout.is_empty());
-    let login = world.sign_in("ada").await;
-    assert!(login.session_indexes.is_empty());
-    let mut request = world.logout_request(login.name_id.unwrap(), vec![]);
-    request.destination = Some(world.idp.url(SSO));
-    let url = world.redirect(&request.to_xml().unwrap(), &world.idp.url(SSO));
-    let page = world.get(&url).await;
-    assert!(page.status.is_success() && page.body.contains("Who are you?"));
-    assert!(matches!(
-        world.last_entry(),
-        Entry::LogoutRequest { signature_valid: true, at_login_url: true, ended: 0, .. }
-    ));
-    assert_eq!(world.users(), ["ada"]);
-}
-
-#[tokio::test]
-async fn a_person_can_sign_out_of_the_idp_alone() {
-    let mut world = World::new(Options::default());
-    world.sign_in("ada").await;
-    assert!(world.get(&format!("{BASE}/")).await.body.contains("ada is signed in"));
-    world.post("/signout", &[]).await;
-    assert!(world.users().is_empty());
-    assert_eq!(world.last_entry(), Entry::SignedOutHere { user: "ada".into() });
 }

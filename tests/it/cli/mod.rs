@@ -7,6 +7,7 @@ mod keys;
 mod logouts;
 mod memory;
 mod metadata_dir;
+mod mock_idp;
 mod serve;
 mod session;
 

@@ -211,3 +211,33 @@ async fn our_queries_by_redirect_and_the_idps_answer() {
     query_holds_and_its_twins_do_not(&answer, &theirs);
     assert!(!query_holds(&answer, &ours));
 }
+
+#[tokio::test]
+async fn the_idps_own_logout_request_and_our_answer() {
+    let idp = Options { slo: Slo::Post, ..Options::default() };
+    let world = Setting::on(On::Sqlite).idp(idp).begin().await;
+    let (ours, theirs) = (our_certificate(&world).await, certificate(&world.idp.metadata()));
+    let (app, begin) = (world.app("app-one").await, format!("{}/logout", world.idp_url));
+    for (fault, from, to) in [
+        ("", "</saml:NameID>", "x</saml:NameID>"),
+        ("encrypted-name-id", "</saml:EncryptedID>", "<x/></saml:EncryptedID>"),
+    ] {
+        let mut browser = world.browser();
+        world.sign_in(&mut browser, &app, "ada").await;
+        let fields = [("by", "post"), ("fault", fault)];
+        let leaving = browser.post(&begin, &fields, Some(&world.idp_url)).await;
+        let request = message(&leaving, "SAMLRequest");
+        holds_and_its_twin_does_not(&request, "samlp:LogoutRequest", from, to, &theirs);
+        let answering = browser.submit(&leaving, &[]).await;
+        let response = message(&answering, "SAMLResponse");
+        let (good, bad) = ("status:Success", "status:Requester");
+        holds_and_its_twin_does_not(&response, "samlp:LogoutResponse", good, bad, &ours);
+    }
+    for fault in ["", "lower-case-percent"] {
+        let mut browser = world.browser();
+        world.sign_in(&mut browser, &app, "ada").await;
+        let fields = [("by", "redirect"), ("fault", fault)];
+        let leaving = browser.post(&begin, &fields, Some(&world.idp_url)).await;
+        query_holds_and_its_twins_do_not(&leaving.location().unwrap(), &theirs);
+    }
+}

@@ -70,6 +70,13 @@ pub enum Change {
         browser_session: BrowserSessionId,
         app: AppSession,
     },
+    /// Exactly one row. The app's codes and access tokens of this session end with it. Part of a
+    /// commit that advances the session, so that `codes` are all that there are.
+    EndAppSession {
+        browser_session: BrowserSessionId,
+        app: AppSession,
+        codes: Vec<TokenHash>,
+    },
     AddCode(Box<Code>),
     /// Exactly one row: a code is redeemed once.
     RedeemCode {

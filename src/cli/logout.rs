@@ -87,6 +87,9 @@ fn print_parties(story: &LogoutStory) {
         println!("  {}: {}", leg.party, leg.said);
         println!("    {}", leg.channel);
     }
+    for party in &story.left {
+        println!("  {party}: left as it is, because the person chose so");
+    }
 }
 
 fn print(story: &LogoutStory) {

@@ -7,6 +7,7 @@ pub mod extract;
 pub mod layer;
 mod oidc;
 mod page;
+mod person_page;
 mod reply;
 mod saml;
 mod visit;

@@ -147,15 +147,21 @@ fn show(app: &App, layout: &page::Layout, shown: Page) -> Response {
             let choices = choices.into_iter().map(link).collect();
             layout.html(&page::ChooseIdp { layout, choices })
         }
-        Page::ConfirmLogout { handle, app, everywhere, csrf, target_refused } => {
-            layout.html(&page::LogoutConfirm {
+        Page::ConfirmLogout { handle, app, everywhere, parties, csrf, target_refused } => layout
+            .html(&page::LogoutConfirm {
                 layout,
                 action: &page_url(&handle),
                 app: app.as_deref(),
                 everywhere,
+                parties: parties.into_iter().map(|party| party.name).collect(),
                 csrf: &csrf,
                 target_refused,
-            })
+            }),
+        Page::PersonPage { page_seed, handle, csrf, parties, nothing_ended } => {
+            let action = app.issuer().url(paths::SAML_LOGOUT);
+            let secrets = page::FormSecrets { page_seed, handle, csrf };
+            let page = page::PersonPage::of(parties, secrets, nothing_ended, &action, layout);
+            layout.html(&page)
         }
         Page::KeptSignedIn => notice(layout.text.kept),
         Page::LogoutWaiting { handle, leg, idp } => {
@@ -164,8 +170,9 @@ fn show(app: &App, layout: &page::Layout, shown: Page) -> Response {
             layout.html(&page::LogoutWaiting { layout, idp: &idp, leg: &leg, action })
         }
         Page::LogoutEnd { logout, continue_to, locked } => {
+            let own_page = app.issuer().url(paths::SAML_LOGOUT);
             let continue_to = continue_to.as_deref();
-            layout.html(&page::LogoutEnd::of(&logout, continue_to, locked, layout))
+            layout.html(&page::LogoutEnd::of(&logout, continue_to, locked, &own_page, layout))
         }
         Page::Relogin { handle, idp, csrf } => layout.html(&page::Relogin {
             layout,

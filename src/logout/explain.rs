@@ -1,7 +1,7 @@
 //! A logout in sentences, for whoever runs `sloop logout show`. What the person reads stands with the
 //! pages.
 
-use super::{AppChannel, Leg, LegState, Logout, Party, Reason, Rung, Whole};
+use super::{AppChannel, Leg, LegState, Logout, Outcome, Party, Reason, Rung, Whole};
 
 /// The whole in a sentence. It never claims more than is known, and says who was left alone on
 /// purpose.
@@ -17,6 +17,25 @@ pub fn whole(logout: &Logout) -> &'static str {
         Whole::Everywhere => "Signed out everywhere: every party confirmed it.",
         Whole::NobodyAsked => "Signed out here. No other party was asked.",
         Whole::Partial => "Signed out here. Not every other party has confirmed it.",
+        Whole::Chosen => {
+            "Signed out here. Everybody whom the person chose confirmed it; the others were left as \
+             they are."
+        }
+        Whole::ChosenPartial => {
+            "Signed out here. Not everybody whom the person chose has confirmed it; the others were \
+             left as they are."
+        }
+        Whole::AppsAlone(Outcome::Complete) => {
+            "The session lives on without the apps that the person chose; every one of them confirmed \
+             it."
+        }
+        Whole::AppsAlone(Outcome::Partial) => {
+            "The session lives on without the apps that the person chose; not every one of them has \
+             confirmed it."
+        }
+        Whole::AppsAlone(Outcome::LocalOnly) => {
+            "The session lives on without the apps that the person chose; none of them was told."
+        }
     }
 }
 
@@ -28,6 +47,7 @@ pub fn reason(reason: Reason) -> &'static str {
         Reason::Admin => "an administrator ended the session",
         Reason::Offboarded => "an administrator signed the person out of everything",
         Reason::Expired => "the session had expired",
+        Reason::Person => "a person chose what to end on our own page",
     }
 }
 

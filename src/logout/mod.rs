@@ -2,8 +2,8 @@
 //!
 //! [`plan`] makes the legs, [`ladder`] chooses how an IdP is asked, [`flow`] moves the whole from
 //! event to event, [`outcome`] says what is known, [`retry`] when a party is told again,
-//! [`relogin_lock`] what is left behind where an IdP has not confirmed, and [`explain`] puts it into
-//! sentences for operators.
+//! [`relogin_lock`] what is left behind where an IdP has not confirmed, [`explain`] puts it into
+//! sentences for operators, and [`selection`] is what a person ticked.
 
 pub mod explain;
 pub mod flow;
@@ -12,9 +12,11 @@ pub mod outcome;
 pub mod plan;
 pub mod relogin_lock;
 pub mod retry;
+pub mod selection;
 
 use serde::{Deserialize, Serialize};
 
+use crate::audit::{AuditEvent, AuditKind};
 use crate::clock::Timestamp;
 use crate::id::{BrowserSessionId, ClientId, IdpId, LegId, LogoutId};
 use crate::language::Language;
@@ -26,6 +28,7 @@ use crate::session::Sid;
 pub use flow::{Answer, Attempt, Decision, Event, Next};
 pub use ladder::{Presence, Rung, WhyLocal};
 pub use outcome::{LegOutcome, Outcome, Whole};
+pub use selection::{PartyId, Selection, Ticks};
 
 /// An aggregate: every commit that advances it names the version that was read.
 #[derive(Clone, PartialEq, Debug)]
@@ -65,6 +68,11 @@ pub struct LogoutDocument {
     /// The IdP that began it has no answer yet, because apps are to be told through the browser first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owed_answer: Option<OwedAnswer>,
+    #[serde(default)]
+    pub ends: Ends,
+    /// Who takes part in the session and is not told, because the person left it unticked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<PartyId>,
 }
 
 /// The LogoutResponse that a browser takes back to an IdP when it has shown the frames of apps
@@ -78,6 +86,17 @@ pub struct OwedAnswer {
     pub relay_state: Option<String>,
     /// The IdP does not wait for it: the way ends on our page, which the IdP may have in a frame.
     pub asynchronous: bool,
+}
+
+/// What of ours a logout ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ends {
+    /// The browser session, with everything in it.
+    #[default]
+    Session,
+    /// The sessions of the apps that have a leg. The browser session lives on.
+    Apps,
 }
 
 /// Why a logout happened.
@@ -96,6 +115,8 @@ pub enum Reason {
     Offboarded,
     /// The session's time was over, and apps are to hear of it.
     Expired,
+    /// A person chose what to end, on our own page.
+    Person,
 }
 
 /// One party to be told.
@@ -207,6 +228,14 @@ impl Leg {
 impl Logout {
     pub fn leg(&self, id: LegId) -> Option<&Leg> {
         self.legs.iter().find(|leg| leg.id == id)
+    }
+
+    /// The event of its beginning.
+    pub fn begun(&self) -> AuditEvent {
+        AuditEvent::new(AuditKind::LogoutBegun)
+            .logout(self.id)
+            .session(self.document.browser_session)
+            .detail(explain::reason(self.document.reason))
     }
 
     pub fn outcome(&self) -> Outcome {

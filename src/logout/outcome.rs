@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Leg, LegState, Logout};
+use super::{Ends, Leg, LegState, Logout};
 use crate::oidc::LogoutScope;
 
 /// How one leg ended.
@@ -112,14 +112,25 @@ pub enum Whole {
     /// No other party could be asked.
     NobodyAsked,
     Partial,
+    /// Everybody whom the person ticked confirmed; the others were left alone on purpose.
+    Chosen,
+    /// Not everybody whom the person ticked has confirmed.
+    ChosenPartial,
+    /// Only apps ended, with this outcome. The session lives on, and with it the sign-on of these apps.
+    AppsAlone(Outcome),
 }
 
 impl Whole {
     pub fn of(logout: &Logout) -> Self {
-        match (logout.document.scope, logout.outcome()) {
+        let document = &logout.document;
+        let chosen = !document.left.is_empty();
+        match (document.scope, logout.outcome()) {
+            (_, outcome) if document.ends == Ends::Apps => Self::AppsAlone(outcome),
             (LogoutScope::OpOnly, _) => Self::OnlyHere,
             (LogoutScope::AllApps, Outcome::Complete) => Self::Apps,
+            (LogoutScope::AllAppsAndIdp, Outcome::Complete) if chosen => Self::Chosen,
             (LogoutScope::AllAppsAndIdp, Outcome::Complete) => Self::Everywhere,
+            (LogoutScope::AllAppsAndIdp, Outcome::Partial) if chosen => Self::ChosenPartial,
             (_, Outcome::LocalOnly) => Self::NobodyAsked,
             (_, Outcome::Partial) => Self::Partial,
         }

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use super::{
-    AppChannel, Leg, LegOutcome, LegState, Party, Presence, Principal, Rung, WhyLocal, retry,
+    AppChannel, Leg, LegOutcome, LegState, Party, PartyId, Presence, Principal, Rung, WhyLocal,
+    retry,
 };
 use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::id::{ClientId, IdpId, LegId};
 use crate::oidc::{Client, LogoutScope};
 use crate::rng::Rng;
-use crate::session::{BrowserSession, IdpSession};
+use crate::session::{AppSession, BrowserSession, IdpSession};
 
 /// What the plan must know of the parties besides the session itself.
 pub trait Parties {
@@ -19,13 +20,14 @@ pub trait Parties {
 }
 
 /// One leg for every app of the session, the one that asked included (RP-Initiated Logout 1.0 2),
-/// and one for every IdP session, as far as the scope goes.
+/// and one for every IdP session, as far as the scope goes. Who is in `left` gets none.
 ///
 /// Legs of parties that we tell ourselves begin leased, because whoever writes the logout also tells
 /// them at once; if it dies first, the lease runs out and another worker takes over.
 pub fn legs(
     session: &BrowserSession,
     scope: LogoutScope,
+    left: &[PartyId],
     idps: &IdpLegs,
     parties: &impl Parties,
     now: Timestamp,
@@ -33,7 +35,8 @@ pub fn legs(
 ) -> Vec<Leg> {
     let mut plan: Vec<(Party, LegState, Option<Principal>)> = Vec::new();
     if scope != LogoutScope::OpOnly {
-        plan.extend(session.app_sessions.iter().map(|app| {
+        let told = |app: &&AppSession| !left.contains(&PartyId::of_app(&app.client));
+        plan.extend(session.app_sessions.iter().filter(told).map(|app| {
             let client = parties.client(&app.client);
             let (channel, state) = app_leg(client.as_deref(), idps, now);
             (Party::App { client: app.client.clone(), channel }, state, None)
@@ -43,6 +46,7 @@ pub fn legs(
         let mut asked: Vec<_> = session
             .idp_sessions
             .iter()
+            .filter(|held| !left.contains(&PartyId::Idp { idp: held.idp.clone() }))
             .map(|idp| idp_leg(idp, parties.connection(&idp.idp).as_deref(), idps, now))
             .collect();
         asked.sort_by_key(|(party, ..)| match party {

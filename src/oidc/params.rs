@@ -1,14 +1,14 @@
 //! Request parameters as they arrive in a query string or a form body.
 
-/// More fields than any request of these protocols has.
-const MAX_FIELDS: usize = 32;
+/// More fields than any request of these protocols has, and more than a person has apps to tick.
+const MAX_FIELDS: usize = 256;
 /// Longest parameter name, in bytes.
 const MAX_NAME: usize = 128;
 
 /// The decoded pairs of one `application/x-www-form-urlencoded` text, in the order they were sent.
 ///
 /// The total length is the business of the edge, which limits the request line and the body; here
-/// the number of fields (32) and the length of a name (128 bytes) are limited.
+/// the number of fields (256) and the length of a name (128 bytes) are limited.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Params(Vec<(String, String)>);
 

@@ -5,7 +5,10 @@ mod metadata_source;
 mod relogin_lock;
 mod rows;
 
-use rows::{add_authn_request, any, begin_browser_session, bump_settings, json, one, save_leg};
+use rows::{
+    add_authn_request, any, begin_browser_session, bump_settings, end_app_session, json, one,
+    save_leg,
+};
 
 use super::sealed::{SealedStore, place};
 use super::{CommitError, Statement};
@@ -110,6 +113,9 @@ impl SealedStore {
                     app.created_at.into(),
                 ],
             )),
+            Change::EndAppSession { browser_session, app, codes } => {
+                end_app_session(browser_session, &app, codes, out);
+            }
             Change::AddCode(code) => out.push(one(
                 "AddCode",
                 "INSERT INTO code (hash, browser_session_id, document, expires_at) \

@@ -9,7 +9,7 @@ pub(super) struct Scratch {
     pub(super) url: DatabaseUrl,
     pub(super) text: String,
     pub(super) clock: Clock,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Scratch {
@@ -29,7 +29,7 @@ impl Scratch {
         };
         let counter = "CREATE TABLE counter (id TEXT PRIMARY KEY, value BIGINT NOT NULL)";
         store.apply(vec![any(bytes, vec![]), any(counter, vec![])]).await.unwrap();
-        Self { store, url, text, clock, _folder: folder }
+        Self { store, url, text, clock, folder }
     }
 
     pub(super) async fn counter(&self, id: &'static str) -> Option<i64> {
@@ -38,7 +38,7 @@ impl Scratch {
 }
 
 /// A schema of its own in the database that `SLOOP_TEST_POSTGRES` names.
-async fn new_schema() -> String {
+pub(super) async fn new_schema() -> String {
     #[expect(clippy::disallowed_methods, reason = "the test run says where its server is")]
     let server = std::env::var("SLOOP_TEST_POSTGRES")
         .expect("SLOOP_TEST_POSTGRES is set; `tests/scratch-postgres start DIR` prints it");
@@ -221,7 +221,7 @@ async fn the_time_of_a_snapshot_follows_the_clock(scratch: Scratch) {
 
 async fn opening_again_and_at_once_finds_one_schema(scratch: Scratch) {
     let fresh = match scratch.store.kind() {
-        Kind::Sqlite => DatabaseUrl::Sqlite(scratch._folder.path().join("fresh.db")),
+        Kind::Sqlite => DatabaseUrl::Sqlite(scratch.folder.path().join("fresh.db")),
         Kind::Postgres => new_schema().await.parse().unwrap(),
     };
     let openings = (0..6).map(|_| {

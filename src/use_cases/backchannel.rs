@@ -2,9 +2,9 @@
 
 use crate::clock::Timestamp;
 use crate::id::{ClientId, LegId};
-use crate::logout::{Attempt, Event, Logout, Reason};
+use crate::logout::{Attempt, Ends, Event, Logout, Reason};
 use crate::oidc::{Client, Ended, LogoutTokenClaims};
-use crate::store::SessionFilter;
+use crate::store::{SessionFilter, SessionKey, StoreError};
 use crate::use_cases::{Failure, UseCases};
 
 impl UseCases {
@@ -24,6 +24,13 @@ impl UseCases {
         let uri = app.backchannel_logout_uri.as_ref().ok_or_else(|| {
             Attempt::Gone("the app has no back-channel logout URI any more".into())
         })?;
+        // Its new session has the same `sid`: a token of the old one would end it.
+        if logout.document.ends == Ends::Apps
+            && self.has_joined_again(logout, client).await.map_err(|error| failed(&error))?
+        {
+            let why = "the person has signed in to the app again since";
+            return Err(Attempt::Gone(why.into()));
+        }
         let now = self.now().await.map_err(|error| failed(&error))?;
         let everywhere = self.has_ended_everywhere(logout, app).await;
         let everywhere = everywhere.map_err(|error| failed(&error))?;
@@ -50,6 +57,14 @@ impl UseCases {
             idp: None,
         };
         Ok(self.store().live_sessions(&filter, None, 1).await?.found.sessions.is_empty())
+    }
+
+    /// Whether an app that was ended alone takes part in the session again.
+    async fn has_joined_again(&self, logout: &Logout, app: &ClientId) -> Result<bool, StoreError> {
+        let session = SessionKey::Id(logout.document.browser_session);
+        let session = self.store().browser_session(session).await?.found;
+        Ok(session
+            .is_some_and(|session| session.app_sessions.iter().any(|held| held.client == *app)))
     }
 
     /// A fresh token for each attempt: new `iat`, `exp` and `jti` (2.4).

@@ -269,6 +269,7 @@ impl UseCases {
         let wanted = SignOut {
             reason: Reason::IdpInitiated,
             scope: LogoutScope::AllAppsAndIdp,
+            left: Vec::new(),
             idps: IdpLegs::BegunBy { ids: asking.ids.clone(), presence },
             initiator: None,
             target: None,

@@ -7,8 +7,8 @@ use crate::logout::plan::IdpLegs;
 use crate::oidc::{Client, Confirm, EndSessionRequest, IdTokenHint, LogoutScope, Params};
 use crate::policy::{WhoseSession, whose_session};
 use crate::secret::Token;
-use crate::session::BrowserSession;
-use crate::store::{CommitError, LogoutKey};
+use crate::session::{BrowserSession, Sid};
+use crate::store::LogoutKey;
 use crate::use_cases::sign_out::SignOut;
 use crate::use_cases::{
     Browser, CookieChange, Failure, Page, REQUEST_LIFETIME, Reply, TRIES, UseCases,
@@ -144,12 +144,11 @@ impl UseCases {
             "" => self.page_seed(),
             seed => seed.to_owned(),
         };
-        let cookie = browser.relogin.clone();
-        let cookie =
-            cookie.unwrap_or_else(|| self.relogin_cookie(&self.page_handle(&page_seed).hash()));
+        let cookie = self.relogin_cookie_for(browser, &self.page_handle(&page_seed));
         let wanted = SignOut {
             reason: Reason::RpInitiated,
             scope: question.scope,
+            left: Vec::new(),
             idps: IdpLegs::Ask,
             initiator: question.initiator.clone(),
             target: question.target.clone(),
@@ -158,30 +157,16 @@ impl UseCases {
             page_seed,
             owed_answer: None,
         };
-        let begun = self.plan_sign_out(session, wanted, now).await?;
-        let mut changes = begun.changes;
+        let mut begun = self.plan_sign_out(session, wanted, now).await?;
         if stored {
-            changes.push(Change::TakeLogoutQuestion { handle: handle.hash() });
+            begun.changes.push(Change::TakeLogoutQuestion { handle: handle.hash() });
         }
-        match self.store().commit(now, changes).await {
-            Ok(()) => {}
-            // The connection was lost during COMMIT: only what is stored tells what happened.
-            Err(CommitError::Unknown) if self.has_begun(&begun.handle).await? => {}
-            Err(CommitError::Conflict { .. } | CommitError::Unknown) => return Ok(None),
-            Err(other) => return Err(Failure::commit(other)),
-        }
-        self.tell_at_once(&begun.logout);
-        let reply = self.send_on(begun.logout, Some(&begun.handle), false, now).await?;
-        let reply = reply.with(CookieChange::ClearSession);
-        Ok(Some(match begun.locked {
-            true => reply.with(CookieChange::SetRelogin(cookie)),
-            false => reply,
-        }))
+        let reply = self.begin(begun, &cookie, now).await?;
+        Ok(reply.map(|reply| reply.with(CookieChange::ClearSession)))
     }
 
-    /// Nobody is signed in. If that is so because of a logout whose browser has not been sent on – a
-    /// double click drops the first answer – it goes on with that one; else what was asked for is
-    /// so already.
+    /// Nobody is signed in: on with the logout that ended the session, else what was asked for is so
+    /// already.
     pub(super) async fn resume_or_nobody(
         &self,
         question: &LogoutQuestion,
@@ -189,15 +174,24 @@ impl UseCases {
         now: Timestamp,
     ) -> Result<Reply, Failure> {
         let sid = question.hint.as_ref().and_then(|hint| hint.sid.clone());
+        self.resume_or(nobody(question), sid, browser, now).await
+    }
+
+    /// If nobody is signed in because of a logout whose browser has not been sent on – a double click
+    /// drops the first answer –, it goes on with that one.
+    pub(super) async fn resume_or(
+        &self,
+        otherwise: Reply,
+        sid: Option<Sid>,
+        browser: &Browser,
+        now: Timestamp,
+    ) -> Result<Reply, Failure> {
         let mut dropped = None;
         let keys =
             [browser.session_hash().map(LogoutKey::EndedCookie), sid.map(LogoutKey::EndedSid)];
         for key in keys.into_iter().flatten() {
             let Some(found) = self.store().logout(key).await?.found else { continue };
-            // Whoever dropped the first answer has not got its cookie either.
-            if browser.relogin.is_none() && self.store().has_relogin_lock(found.logout.id).await? {
-                dropped = Some(CookieChange::SetRelogin(self.relogin_cookie(&found.handle)));
-            }
+            dropped = self.dropped_relogin(&found, browser).await?.or(dropped);
             if found.logout.answered_at.is_none() {
                 let handle = self.page_handle(&found.logout.document.page_seed);
                 // A logout of an older version has a handle that nobody can make again.
@@ -206,12 +200,7 @@ impl UseCases {
                 return Ok(reply.with(CookieChange::ClearSession).with_any(dropped));
             }
         }
-        Ok(nobody(question).with_any(dropped))
-    }
-
-    /// Whether the logout of this handle is written.
-    pub(super) async fn has_begun(&self, handle: &Token) -> Result<bool, Failure> {
-        Ok(self.store().logout(LogoutKey::Handle(handle.hash())).await?.found.is_some())
+        Ok(otherwise.with_any(dropped))
     }
 
     /// Keeps the question and sends the browser to its page.

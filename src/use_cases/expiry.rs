@@ -52,6 +52,7 @@ impl UseCases {
         let wanted = SignOut {
             reason: Reason::Expired,
             scope: LogoutScope::AllApps,
+            left: Vec::new(),
             idps: IdpLegs::AskDirectly,
             initiator: None,
             target: None,

@@ -2,12 +2,12 @@
 
 use crate::change::{Change, LogoutQuestion};
 use crate::id::LegId;
-use crate::keys::keyed_hash;
 use crate::logout::Event;
 use crate::oidc::LogoutScope;
 use crate::policy::WhoseSession;
 use crate::secret::Token;
 use crate::store::{CommitError, LogoutKey};
+use crate::use_cases::own_form::{OwnForm, check_csrf};
 use crate::use_cases::{Browser, Failure, Page, Reply, TRIES, UseCases};
 
 /// What the person pressed.
@@ -33,11 +33,18 @@ impl UseCases {
         if !question.asked {
             return self.decide(question, handle, browser, true).await;
         }
+        // Whom it reaches is told to the browser of that session only.
+        let read = self.store().browser_sessions(browser.session_hash(), None).await?;
+        let parties = match &read.found {
+            [Some(session), _] => self.listed(session, question.scope, read.now).await?,
+            [None, _] => Vec::new(),
+        };
         let page = Reply::page(Page::ConfirmLogout {
             handle: handle.clone(),
             app: question.initiator.as_ref().map(ToString::to_string),
             everywhere: question.scope != LogoutScope::OpOnly,
-            csrf: self.csrf(handle, browser),
+            parties,
+            csrf: self.form_proof(OwnForm::ConfirmLogout, handle, browser),
             target_refused: question.target_refused,
         });
         Ok(page.in_language(question.language))
@@ -67,7 +74,7 @@ impl UseCases {
             let again = !matches!(answer, PageAnswer::GoOn(_));
             return self.resume(handle, events, again).await;
         }
-        check_csrf(&self.csrf(handle, browser), csrf)?;
+        check_csrf(&self.form_proof(OwnForm::ConfirmLogout, handle, browser), csrf)?;
         for _ in 0..TRIES {
             let question = self.store().logout_question(handle.hash()).await?;
             let reply = match (question, answer) {
@@ -131,25 +138,6 @@ impl UseCases {
                 self.end(&session, &question, handle, true, browser, read.now).await
             }
         }
-    }
-
-    /// Binds the form to the handle and to the session cookie: another site can neither read the
-    /// page nor make a browser send a form that fits.
-    fn csrf(&self, handle: &Token, browser: &Browser) -> String {
-        let cookie = browser.session_hash().map(|hash| *hash.as_bytes()).unwrap_or_default();
-        let mac = keyed_hash(&self.keys().csrf, &[b"logout", handle.expose().as_bytes(), &cookie]);
-        Token::from_bytes(&mac).expose().to_owned()
-    }
-}
-
-/// # Errors
-/// [`Failure::Browser`] if the form is none that was shown to this browser.
-pub(super) fn check_csrf(expected: &str, sent: &str) -> Result<(), Failure> {
-    let same =
-        expected.len() == sent.len() && openssl::memcmp::eq(expected.as_bytes(), sent.as_bytes());
-    match same {
-        true => Ok(()),
-        false => Err(Failure::browser("csrf", "the form was not shown to this browser")),
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::id::LogoutId;
-use crate::logout::{Event, Leg, LegOutcome, Logout, Outcome, Party, explain};
+use crate::logout::{Event, Leg, LegOutcome, Logout, Outcome, PartyId, explain};
 use crate::store::{CommitError, LogoutSummary, RecordedEvent};
 use crate::use_cases::{Failure, TRIES, UseCases};
 
@@ -21,6 +21,8 @@ pub struct LogoutStory {
     pub settled_at: Option<String>,
     pub returns_to: Option<String>,
     pub legs: Vec<LegStory>,
+    /// Who was not told because the person left them unticked.
+    pub left: Vec<String>,
     pub events: Vec<RecordedEvent>,
 }
 
@@ -80,6 +82,7 @@ impl UseCases {
             settled_at: logout.settled_at.map(|at| at.to_string()),
             returns_to: logout.document.target.as_deref().map(without_query),
             legs: logout.legs.iter().map(leg_story).collect(),
+            left: logout.document.left.iter().map(ToString::to_string).collect(),
             events: self.store().events_of(id).await?,
         })
     }
@@ -87,10 +90,7 @@ impl UseCases {
 
 fn leg_story(leg: &Leg) -> LegStory {
     LegStory {
-        party: match &leg.party {
-            Party::App { client, .. } => format!("app {client}"),
-            Party::Idp { idp, .. } => format!("IdP {idp}"),
-        },
+        party: PartyId::from(&leg.party).to_string(),
         channel: explain::channel(&leg.party),
         outcome: leg.outcome(),
         said: explain::leg(leg),

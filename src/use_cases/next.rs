@@ -4,7 +4,7 @@ use crate::logout::Logout;
 use crate::oidc::Params;
 use crate::saml::PostForm;
 use crate::secret::{Token, TokenHash};
-use crate::use_cases::Frame;
+use crate::use_cases::{Frame, ListedParty, NothingEnded};
 
 /// What the browser gets, in words that HTTP, the CLI and the API can each render.
 #[derive(Debug)]
@@ -39,8 +39,18 @@ pub enum Page {
         handle: Token,
         app: Option<String>,
         everywhere: bool,
+        /// Whom it signs out, as far as this browser may know.
+        parties: Vec<ListedParty>,
         csrf: String,
         target_refused: bool,
+    },
+    /// Everybody who takes part in this browser's session, to tick which to end.
+    PersonPage {
+        page_seed: String,
+        handle: Token,
+        csrf: String,
+        parties: Vec<ListedParty>,
+        nothing_ended: Option<NothingEnded>,
     },
     /// The person said no.
     KeptSignedIn,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use crate::clock::Timestamp;
 use crate::connection::{Connection, IdpSettings, MaxValidity};
 use crate::id::{ClientId, IdpId};
+use crate::logout::PartyId;
 use crate::logout::plan::Parties;
 use crate::oidc::{Client, ClientSettings};
 use crate::saml::EntityId;
@@ -210,6 +211,20 @@ impl View<'_> {
 pub struct KnownParties {
     clients: HashMap<ClientId, Arc<Client>>,
     connections: HashMap<IdpId, Arc<Connection>>,
+}
+
+impl KnownParties {
+    /// What people call it; our own id of it where nobody has said.
+    pub fn name(&self, party: &PartyId) -> String {
+        match party {
+            PartyId::App { client } => client.to_string(),
+            PartyId::Idp { idp } => {
+                let known = self.connections.get(idp);
+                let name = known.and_then(|connection| connection.metadata.display_name.clone());
+                name.unwrap_or_else(|| idp.to_string())
+            }
+        }
+    }
 }
 
 impl Parties for KnownParties {

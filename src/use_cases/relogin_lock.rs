@@ -10,8 +10,9 @@ use crate::logout::relogin_lock::{ReloginLock, Verdict, judge};
 use crate::oidc::{ErrorCode, OAuthError};
 use crate::paths;
 use crate::secret::{Token, TokenHash};
+use crate::store::FoundLogout;
 use crate::use_cases::acs::used;
-use crate::use_cases::logout_page::check_csrf;
+use crate::use_cases::own_form::check_csrf;
 use crate::use_cases::sign_in::Waiting;
 use crate::use_cases::{
     Browser, CookieChange, Failure, Page, REQUEST_LIFETIME, Reply, UseCases, transaction_name,
@@ -158,6 +159,22 @@ impl UseCases {
     pub(super) fn relogin_cookie(&self, handle: &TokenHash) -> Token {
         let mac = keyed_hash(&self.keys().csrf, &[b"relogin_cookie", handle.as_bytes()]);
         Token::from_bytes(&mac)
+    }
+
+    /// The cookie that a lock of this logout goes by: the one that the browser has, or a new one.
+    pub(super) fn relogin_cookie_for(&self, browser: &Browser, handle: &Token) -> Token {
+        browser.relogin.clone().unwrap_or_else(|| self.relogin_cookie(&handle.hash()))
+    }
+
+    /// Whoever dropped the first answer to a logout has not got its cookie either.
+    pub(super) async fn dropped_relogin(
+        &self,
+        found: &FoundLogout,
+        browser: &Browser,
+    ) -> Result<Option<CookieChange>, Failure> {
+        let lacks =
+            browser.relogin.is_none() && self.store().has_relogin_lock(found.logout.id).await?;
+        Ok(lacks.then(|| CookieChange::SetRelogin(self.relogin_cookie(&found.handle))))
     }
 
     /// Binds the form to the handle and to the browser that began the sign-in.

@@ -80,6 +80,7 @@ impl UseCases {
             let wanted = SignOut {
                 reason,
                 scope: LogoutScope::AllAppsAndIdp,
+                left: Vec::new(),
                 idps: IdpLegs::AskDirectly,
                 initiator: None,
                 target: None,

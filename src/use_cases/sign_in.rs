@@ -157,6 +157,7 @@ impl UseCases {
                 let wanted = SignOut {
                     reason: Reason::SwitchedUser,
                     scope: LogoutScope::AllAppsAndIdp,
+                    left: Vec::new(),
                     idps: IdpLegs::Skip,
                     initiator: None,
                     target: None,

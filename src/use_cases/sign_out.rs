@@ -12,8 +12,8 @@ use crate::language::Language;
 use crate::logout::plan::{self, IdpLegs};
 use crate::logout::relogin_lock::ReloginLock;
 use crate::logout::{
-    Asked, Event, Logout, LogoutDocument, Next as Step, OwedAnswer, Party, Principal, Reason, Rung,
-    explain,
+    Asked, Ends, Event, Logout, LogoutDocument, Next as Step, OwedAnswer, Party, PartyId,
+    Principal, Reason, Rung,
 };
 use crate::oidc::LogoutScope;
 use crate::saml::{LogoutReason, LogoutRequest};
@@ -29,6 +29,8 @@ use crate::use_cases::{
 pub(super) struct SignOut {
     pub reason: Reason,
     pub scope: LogoutScope,
+    /// Who is not told although the scope reaches that far.
+    pub left: Vec<PartyId>,
     pub idps: IdpLegs,
     pub initiator: Option<ClientId>,
     pub target: Option<String>,
@@ -60,37 +62,11 @@ impl UseCases {
         wanted: SignOut,
         now: Timestamp,
     ) -> Result<Begun, Failure> {
-        let parties = self.view().await?.parties(session, now).await?;
-        let legs = plan::legs(session, wanted.scope, &wanted.idps, &parties, now, self.rng());
+        let lock = wanted.lock;
         let handle = self.page_handle(&wanted.page_seed);
-        let mut logout = Logout {
-            id: LogoutId::new(now, self.rng()),
-            version: 1,
-            document: LogoutDocument {
-                reason: wanted.reason,
-                scope: wanted.scope,
-                browser_session: session.id,
-                sid: session.sid.clone(),
-                subject: session.subject.clone(),
-                initiator: wanted.initiator,
-                target: wanted.target,
-                language: wanted.language,
-                page_seed: wanted.page_seed,
-                owed_answer: None,
-            },
-            created_at: now,
-            deadline: now.plus(self.settings().logout_deadline),
-            answered_at: None,
-            settled_at: None,
-            legs,
-        };
-        logout.document.owed_answer = wanted.owed_answer.filter(|_| logout.has_open_frame());
-        let begun = AuditEvent::new(AuditKind::LogoutBegun)
-            .logout(logout.id)
-            .session(session.id)
-            .detail(explain::reason(wanted.reason));
+        let mut logout = self.new_logout(session, wanted, Ends::Session, now).await?;
         let ended = AuditEvent::new(AuditKind::SessionEnded).session(session.id).logout(logout.id);
-        let mut records = vec![Change::Record(ended), Change::Record(begun)];
+        let mut records = vec![Change::Record(ended), Change::Record(logout.begun())];
         records.extend(logout.mark_what_is_over(now).into_iter().map(Change::Record));
         let mut changes = vec![
             Change::EndBrowserSession { id: session.id, version: session.version },
@@ -98,7 +74,7 @@ impl UseCases {
         ];
         changes.extend(records);
         let skew = self.settings().clock_skew;
-        let locks = wanted.lock.map(|lock| ReloginLock::of(&logout, session, lock, skew));
+        let locks = lock.map(|lock| ReloginLock::of(&logout, session, lock, skew));
         let locks = locks.unwrap_or_default();
         let locked = !locks.is_empty();
         for lock in locks {
@@ -127,6 +103,71 @@ impl UseCases {
             }
             None => self.go_on(logout, None, Vec::new(), again, now).await,
         }
+    }
+
+    /// A logout with a leg for everybody who must be told. Nothing is written of it.
+    pub(super) async fn new_logout(
+        &self,
+        session: &BrowserSession,
+        wanted: SignOut,
+        ends: Ends,
+        now: Timestamp,
+    ) -> Result<Logout, Failure> {
+        let SignOut { scope, left, idps, .. } = &wanted;
+        let parties = self.view().await?.parties(session, now).await?;
+        let legs = plan::legs(session, *scope, left, idps, &parties, now, self.rng());
+        let mut logout = Logout {
+            id: LogoutId::new(now, self.rng()),
+            version: 1,
+            document: LogoutDocument {
+                reason: wanted.reason,
+                scope: wanted.scope,
+                browser_session: session.id,
+                sid: session.sid.clone(),
+                subject: session.subject.clone(),
+                initiator: wanted.initiator,
+                target: wanted.target,
+                language: wanted.language,
+                page_seed: wanted.page_seed,
+                owed_answer: None,
+                ends,
+                left: wanted.left,
+            },
+            created_at: now,
+            deadline: now.plus(self.settings().logout_deadline),
+            answered_at: None,
+            settled_at: None,
+            legs,
+        };
+        logout.document.owed_answer = wanted.owed_answer.filter(|_| logout.has_open_frame());
+        Ok(logout)
+    }
+
+    /// Writes what was planned, tells the apps, and sends the browser on; `relogin` is the cookie of
+    /// its locks, if there are any. `None` if somebody was faster: read and decide again.
+    pub(super) async fn begin(
+        &self,
+        begun: Begun,
+        relogin: &Token,
+        now: Timestamp,
+    ) -> Result<Option<Reply>, Failure> {
+        let Begun { changes, logout, handle, locked } = begun;
+        match self.store().commit(now, changes).await {
+            Ok(()) => {}
+            // The connection was lost during COMMIT: only what is stored tells what happened.
+            Err(CommitError::Unknown) if self.has_begun(&handle).await? => {}
+            Err(CommitError::Conflict { .. } | CommitError::Unknown) => return Ok(None),
+            Err(other) => return Err(Failure::commit(other)),
+        }
+        self.tell_at_once(&logout);
+        let reply = self.send_on(logout, Some(&handle), false, now).await?;
+        let cookie = locked.then(|| CookieChange::SetRelogin(relogin.clone()));
+        Ok(Some(reply.with_any(cookie)))
+    }
+
+    /// Whether the logout of this handle is written.
+    pub(super) async fn has_begun(&self, handle: &Token) -> Result<bool, Failure> {
+        Ok(self.store().logout(LogoutKey::Handle(handle.hash())).await?.found.is_some())
     }
 
     /// Sends the browser to the next party, or to the end. `events` happened on the way here;

@@ -2,6 +2,7 @@
 //! in every language.
 
 mod logout_end;
+mod person_page;
 mod text;
 
 use askama::Template;
@@ -13,6 +14,7 @@ use crate::oidc::Issuer;
 use crate::paths;
 
 pub(super) use logout_end::LogoutEnd;
+pub(super) use person_page::{FormSecrets, PersonPage};
 pub(super) use text::{Said, Text};
 
 /// What all pages have in common; `page.html` writes it.
@@ -96,6 +98,8 @@ pub(super) struct LogoutConfirm<'a> {
     pub action: &'a str,
     pub app: Option<&'a str>,
     pub everywhere: bool,
+    /// The names of those that are signed out.
+    pub parties: Vec<String>,
     pub csrf: &'a str,
     pub target_refused: bool,
 }

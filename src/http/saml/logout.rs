@@ -1,4 +1,5 @@
-//! `/logout`: SAML single logout, by Redirect and by POST.
+//! `/logout`: SAML single logout, by Redirect and by POST, and the page for a person who comes without a
+//! message.
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -7,20 +8,20 @@ use axum::response::{IntoResponse, Response};
 use crate::http::App;
 use crate::http::error::PageError;
 use crate::http::extract::TimedBody;
-use crate::http::reply::redirect;
+use crate::http::person_page;
 use crate::http::visit::Visit;
 use crate::oidc::Duplicate;
-use crate::paths;
 use crate::saml::{BindingError, MessageKind, RawQuery};
-use crate::use_cases::Failure;
+use crate::use_cases::{Failure, PersonForm};
 
 /// `GET /logout` – SAML Bindings 3.4
 pub(super) async fn by_redirect(visit: Visit) -> Result<Response, PageError> {
     let message = match RawQuery::new(visit.raw_query.as_deref().unwrap_or_default()).parse() {
         Ok(message) => message,
-        // Somebody came by hand, without any message: to sign out.
+        // A person came by hand, to see what to sign out of.
         Err(BindingError::NoMessage) => {
-            return Ok(redirect(&visit.app.issuer().url(paths::END_SESSION)));
+            let reply = visit.use_cases().person_page(&visit.browser).await;
+            return visit.answer(reply);
         }
         Err(error) => return mangled(&visit, &error).await,
     };
@@ -32,7 +33,7 @@ pub(super) async fn by_redirect(visit: Visit) -> Result<Response, PageError> {
     visit.answer(reply)
 }
 
-/// `POST /logout` – SAML Bindings 3.5
+/// `POST /logout` – SAML Bindings 3.5; without any message it may be our own form
 pub(super) async fn by_post(visit: Visit) -> Result<Response, PageError> {
     let repeated = |name| move |_: Duplicate| BindingError::Duplicate(name);
     // A message that is there and empty is there: of two kinds, none is chosen.
@@ -47,13 +48,26 @@ pub(super) async fn by_post(visit: Visit) -> Result<Response, PageError> {
         [Ok(Some(request)), Ok(None), Ok(relay_state)] => {
             use_cases.logout_request_by_post(request, relay_state, browser).await
         }
-        [Ok(None), Ok(None), _] => return mangled(&visit, &BindingError::NoMessage).await,
+        [Ok(None), Ok(None), _] => match person_page::form(&visit.params) {
+            Some(form) => return by_person(&visit, form).await,
+            None => return mangled(&visit, &BindingError::NoMessage).await,
+        },
         [Ok(Some(_)), Ok(Some(_)), _] => return mangled(&visit, &BindingError::BothKinds).await,
         [Err(error), ..] | [_, Err(error), _] | [.., Err(error)] => {
             return mangled(&visit, &error).await;
         }
     };
     visit.answer(reply)
+}
+
+/// The person ticked what to end.
+async fn by_person(
+    visit: &Visit,
+    form: Result<PersonForm, Failure>,
+) -> Result<Response, PageError> {
+    let form = form.map_err(|failure| visit.refuse(&failure))?;
+    let reply = visit.use_cases().answer_person_page(&form, &visit.browser).await;
+    visit.answer_form(reply)
 }
 
 /// `POST /logout/soap` – SAML Bindings 3.2

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::connection::BrowserBinding;
 use crate::id::{BrowserSessionId, LogoutId};
-use crate::logout::{AppChannel, LogoutDocument, Outcome, Reason, WhyLocal};
+use crate::logout::{AppChannel, Ends, LogoutDocument, Outcome, Reason, WhyLocal};
 use crate::oidc::{FrontchannelLogoutUri, LogoutScope, Subject};
 use crate::rng::Rng;
 
@@ -79,6 +79,8 @@ fn logout(legs: Vec<(Party, LegState)>) -> Logout {
             language: None,
             page_seed: String::new(),
             owed_answer: None,
+            ends: Ends::Session,
+            left: Vec::new(),
         },
         created_at: at(0),
         deadline: at(600),

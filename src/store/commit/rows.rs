@@ -7,8 +7,9 @@ use crate::audit::AuditEvent;
 use crate::change::{EndedPrincipal, EndedSubject, PendingAuthnRequest, StoredSigningKey};
 use crate::clock::Timestamp;
 use crate::id::{BrowserSessionId, EventId};
-use crate::logout::{Leg, Logout};
-use crate::session::{BrowserSession, IdpSession};
+use crate::logout::{Ends, Leg, Logout};
+use crate::secret::TokenHash;
+use crate::session::{AppSession, BrowserSession, IdpSession};
 use crate::store::sealed::{SealedStore, place};
 use crate::store::{Expect, Statement, Value};
 
@@ -56,6 +57,11 @@ impl SealedStore {
     }
 
     pub(super) fn begin_logout(&self, logout: &Logout, handle: Value, out: &mut Vec<Statement>) {
+        // A session has one logout that ends it, and any number of those that end apps of it.
+        let ended = match logout.document.ends {
+            Ends::Session => Some(logout.document.browser_session.to_string()),
+            Ends::Apps => None,
+        };
         out.push(one(
             "BeginLogout",
             "INSERT INTO logout (id, version, handle_hash, browser_session_id, document, created_at, \
@@ -64,7 +70,7 @@ impl SealedStore {
                 logout.id.to_string().into(),
                 logout.version.into(),
                 handle,
-                logout.document.browser_session.to_string().into(),
+                ended.into(),
                 json(&logout.document),
                 logout.created_at.into(),
                 logout.deadline.into(),
@@ -179,6 +185,30 @@ pub(super) fn save_leg(leg: &Leg) -> Statement {
             leg.due_at().into(),
         ],
     )
+}
+
+pub(super) fn end_app_session(
+    session: BrowserSessionId,
+    app: &AppSession,
+    codes: Vec<TokenHash>,
+    out: &mut Vec<Statement>,
+) {
+    out.push(one(
+        "EndAppSession",
+        "DELETE FROM app_session WHERE id = $1 AND browser_session_id = $2",
+        vec![app.id.to_string().into(), session.to_string().into()],
+    ));
+    out.push(any(
+        "EndAppSession",
+        "DELETE FROM access_token WHERE browser_session_id = $1 AND client_id = $2",
+        vec![session.to_string().into(), app.client.as_str().into()],
+    ));
+    // The clean-up may have been faster.
+    out.extend(
+        codes.into_iter().map(|hash| {
+            any("EndAppSession", "DELETE FROM code WHERE hash = $1", vec![hash.into()])
+        }),
+    );
 }
 
 /// Every settings write is seen by the caches of every node.

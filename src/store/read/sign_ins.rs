@@ -79,6 +79,15 @@ impl SealedStore {
         };
         Ok(At { now, found })
     }
+
+    /// Every code of a session that is still kept.
+    pub async fn codes_of(&self, session: BrowserSessionId) -> Result<Vec<Code>, StoreError> {
+        let sql = "SELECT hash, browser_session_id, document FROM code \
+                   WHERE browser_session_id = $1";
+        let params = vec![session.to_string().into()];
+        let snapshot = self.engine.select(vec![query(sql, params)]).await?;
+        table(&snapshot, 0).iter().map(|row| issued_code(row, row.hash("hash")?)).collect()
+    }
 }
 
 fn issued_code(row: &Row, hash: TokenHash) -> Result<Code, StoreError> {

@@ -1,6 +1,7 @@
 //! Stories in a real Chromium, over TLS, with every party on a site of its own and third-party cookies
 //! blocked: what `SameSite`, `form-action`, frames and scripts really do.
 
+mod person_page;
 mod sign_out;
 mod strangers;
 

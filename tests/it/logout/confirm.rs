@@ -45,6 +45,41 @@ async fn yes(on: On) {
     assert_eq!(world.idp.sessions(), []);
 }
 
+both!(the_question_names_whom_it_reaches_and_only_to_this_browser, reaches);
+async fn reaches(on: On) {
+    let world = World::on(on).await;
+    let one = world.app("app-one").await;
+    let two = world.app_with("app-two", json!({ "scope": "all_apps" })).await;
+    let three = world.app_with("app-three", json!({ "scope": "op_only" })).await;
+    let mut ada = signed_in(&world, &one, "ada").await;
+    for app in [&two, &three] {
+        world.sign_in(&mut ada.browser, app, "ada").await;
+    }
+    let mut bob = signed_in(&world, &one, "bob").await;
+    let mut said = Vec::new();
+    for app in [&one, &two, &three] {
+        let page = question(&world, &mut ada.browser, app).await;
+        said.push(page.text());
+        // Whoever else comes to this address reads about himself, or about nobody.
+        let shown = bob.browser.get(page.url.as_str()).await;
+        assert!(!shown.text().contains("app-one , app-two"), "{}", shown.text());
+        let shown = world.browser().get(page.url.as_str()).await;
+        assert!(!shown.text().contains("This signs you out of"), "{}", shown.text());
+    }
+    let reaches = "This signs you out of: app-one , app-two , app-three";
+    assert!(said[0].contains(&format!("{reaches} , corp .")), "{}", said[0]);
+    assert!(said[1].contains(&format!("{reaches} .")), "{}", said[1]);
+    assert!(!said[2].contains("This signs you out of"), "{}", said[2]);
+
+    let page = question(&world, &mut ada.browser, &one).await;
+    let pressed = ada.browser.submit(&page, &[("answer", "yes")]).await;
+    ada.browser.settle(pressed).await;
+    let parties: Vec<_> = world.newest_logout().await.legs;
+    let parties: Vec<_> = parties.iter().map(|leg| leg.party.as_str()).collect();
+    assert_eq!(parties, ["app app-one", "app app-two", "app app-three", "IdP corp"]);
+    assert!(bob.is_in(&world, &one).await && !ada.is_in(&world, &one).await);
+}
+
 both!(no_leaves_everything_as_it_is, no);
 async fn no(on: On) {
     let world = World::on(on).await;

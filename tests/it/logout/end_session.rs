@@ -219,17 +219,3 @@ async fn headers(on: On) {
     assert!(!leads_to(&page).contains(ada.hint()));
     assert!(ada.browser.cookie(&world.issuer, "sid").is_none(), "the session cookie is deleted");
 }
-
-both!(logout_by_hand_asks_the_person, by_hand);
-async fn by_hand(on: On) {
-    let world = World::on(on).await;
-    let app = world.app("app-one").await;
-    let mut ada = signed_in(&world, &app, "ada").await;
-    let page = ada.browser.open(&world.url(paths::SAML_LOGOUT)).await;
-    assert!(page.text().contains("Do you want to sign out?"), "{}", page.summary());
-    assert!(ada.is_in(&world, &app).await);
-    let pressed = ada.browser.submit(&page, &[("answer", "yes")]).await;
-    let end = ada.browser.settle(pressed).await;
-    assert!(end.text().contains("You are signed out everywhere"), "{}", end.summary());
-    assert!(!ada.is_in(&world, &app).await);
-}

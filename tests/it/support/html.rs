@@ -142,6 +142,13 @@ impl Form {
         self.fields.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Takes the tick out of one of several boxes of that name.
+    pub fn untick(&mut self, name: &str, value: &str) {
+        let is_box = |(key, held): &(String, String)| key == name && held == value;
+        assert!(self.fields.iter().any(is_box), "no ticked {name} {value} in {:?}", self.fields);
+        self.fields.retain(|field| !is_box(field));
+    }
+
     pub fn field(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }

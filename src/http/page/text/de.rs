@@ -1,6 +1,6 @@
 use super::{
-    Around, ChooseIdp, Confirm, End, Error, Frames, Headings, Legs, OneMoment, Relogin, Said,
-    Summaries, Text, Waiting,
+    Around, ChooseIdp, Confirm, End, Error, Frames, Headings, Legs, OneMoment, PersonPage, Relogin,
+    Said, Summaries, Text, Waiting,
 };
 
 pub(super) static TEXT: Text = Text {
@@ -61,6 +61,7 @@ pub(super) static TEXT: Text = Text {
         here: "Damit endet Ihre Sitzung hier.",
         everywhere: "Damit enden Ihre Sitzung hier und alles, was Sie mit dieser Anmeldung geöffnet \
                      haben.",
+        reaches: "Sie werden abgemeldet von:",
         target_refused: "Die Seite, auf die Sie danach zurückkehren sollten, ist nicht eingetragen. \
                          Sie bleiben deshalb anschließend hier.",
         yes: "Abmelden",
@@ -77,6 +78,21 @@ pub(super) static TEXT: Text = Text {
         hint: "Ob es geklappt hat, können sie uns nicht sagen. Wenn Ihr Browser Cookies \
                innerhalb anderer Seiten sperrt, bleiben Sie bei einer solchen App vielleicht \
                angemeldet. Melden Sie sich im Zweifel auch dort ab.",
+    },
+    person_page: PersonPage {
+        title: "Abmelden",
+        heading: "Wovon möchten Sie sich abmelden?",
+        untick: "Mit diesem Browser sind Sie hier überall angemeldet. Nehmen Sie das Häkchen weg, \
+                 wo Sie angemeldet bleiben möchten.",
+        apps: "Apps",
+        idps: "Ihre Organisation",
+        cannot_be_told: "Wir können dort nicht Bescheid sagen: Melden Sie sich auch dort ab.",
+        consequence: "Wenn Sie sich von Ihrer Organisation oder von allen Apps abmelden, endet \
+                      Ihre Sitzung hier. Wenn Sie sich nur von einigen Apps abmelden, geht sie \
+                      weiter, und eine solche App kann Sie ohne Rückfrage wieder anmelden.",
+        button: "Von allem mit Häkchen abmelden",
+        nothing_ticked: "Es war kein Häkchen gesetzt. Deshalb wurde nichts beendet.",
+        ended_before: "Was Sie angekreuzt hatten, war schon beendet.",
     },
     waiting: Waiting {
         title: "Abmeldung läuft",
@@ -97,6 +113,8 @@ pub(super) static TEXT: Text = Text {
             everywhere: "Sie sind überall abgemeldet",
             apps: "Sie sind von Ihren Apps abgemeldet",
             here: "Sie sind hier abgemeldet",
+            chosen: "Sie sind von dem abgemeldet, was Sie gewählt haben",
+            chosen_here: "Was Sie gewählt haben, ist hier beendet",
         },
         summary: Summaries {
             everywhere: "Überall abgemeldet: Alle Beteiligten haben es bestätigt.",
@@ -106,6 +124,19 @@ pub(super) static TEXT: Text = Text {
                         ist.",
             nobody_asked: "Hier abgemeldet. Niemand sonst wurde gefragt.",
             partial: "Hier abgemeldet. Nicht alle anderen haben es bestätigt.",
+            chosen: "Hier abgemeldet. Alle, die Sie gewählt haben, haben es bestätigt; bei den \
+                     anderen bleibt alles, wie es ist.",
+            chosen_partial: "Hier abgemeldet. Nicht alle, die Sie gewählt haben, haben es \
+                             bestätigt; bei den anderen bleibt alles, wie es ist.",
+            apps_alone: "Alle Apps, die Sie gewählt haben, haben es bestätigt. Sie sind hier \
+                         weiterhin angemeldet; eine solche App kann Sie deshalb ohne Rückfrage \
+                         wieder anmelden.",
+            apps_alone_partial: "Nicht alle Apps, die Sie gewählt haben, haben es bestätigt. Sie \
+                                 sind hier weiterhin angemeldet; eine solche App kann Sie deshalb \
+                                 ohne Rückfrage wieder anmelden.",
+            apps_alone_untold: "Keiner App, die Sie gewählt haben, konnten wir Bescheid sagen. \
+                                Sie sind hier weiterhin angemeldet; eine solche App kann Sie \
+                                deshalb ohne Rückfrage wieder anmelden.",
         },
         app: "App",
         idp: "Organisation",
@@ -124,10 +155,12 @@ pub(super) static TEXT: Text = Text {
             not_possible: "Wir können dort nicht Bescheid sagen. Vielleicht sind Sie dort noch \
                            angemeldet.",
             dead_letter: "Nicht erreichbar. Vielleicht sind Sie dort noch angemeldet.",
+            left: "Bleibt, wie es ist: So haben Sie es gewählt.",
         },
         locked: "Bei der nächsten Anmeldung mit diesem Browser wird Ihre Organisation gebeten, \
                  noch einmal zu prüfen, wer Sie sind. Tut sie es nicht, fragen wir Sie, bevor \
                  Sie angemeldet werden.",
+        still_signed_in: "Zeigen, wo Sie noch angemeldet sind",
         reference: "Kennung:",
     },
     relogin: Relogin {

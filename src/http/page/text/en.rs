@@ -1,6 +1,6 @@
 use super::{
-    Around, ChooseIdp, Confirm, End, Error, Frames, Headings, Legs, OneMoment, Relogin, Said,
-    Summaries, Text, Waiting,
+    Around, ChooseIdp, Confirm, End, Error, Frames, Headings, Legs, OneMoment, PersonPage, Relogin,
+    Said, Summaries, Text, Waiting,
 };
 
 pub(super) static TEXT: Text = Text {
@@ -55,6 +55,7 @@ pub(super) static TEXT: Text = Text {
         ),
         here: "This ends your session here.",
         everywhere: "This ends your session here, and everything you opened with this sign-in.",
+        reaches: "This signs you out of:",
         target_refused: "The page it wanted you to return to is not registered, so you will stay \
                          here afterwards.",
         yes: "Sign out",
@@ -72,6 +73,20 @@ pub(super) static TEXT: Text = Text {
                other pages, you may stay signed in to such an app. To be sure, sign out there \
                too.",
     },
+    person_page: PersonPage {
+        title: "Sign out",
+        heading: "What do you want to sign out of?",
+        untick: "This browser is signed in to what stands here. Untick what you want to keep.",
+        apps: "Apps",
+        idps: "Your organisation",
+        cannot_be_told: "It offers no way to be told: sign out there, too.",
+        consequence: "If you sign out of your organisation or of every app, your session here \
+                      ends. If you sign out of some apps only, it goes on, and such an app may \
+                      sign you in again without asking.",
+        button: "Sign out of what is ticked",
+        nothing_ticked: "Nothing was ticked, so nothing was ended.",
+        ended_before: "What you ticked had ended already.",
+    },
     waiting: Waiting {
         title: "Signing out",
         heading: "You are signed out here",
@@ -87,6 +102,8 @@ pub(super) static TEXT: Text = Text {
             everywhere: "You are signed out everywhere",
             apps: "You are signed out of your apps",
             here: "You are signed out here",
+            chosen: "You are signed out of what you chose",
+            chosen_here: "What you chose has ended here",
         },
         summary: Summaries {
             everywhere: "Signed out everywhere: every party confirmed it.",
@@ -95,6 +112,16 @@ pub(super) static TEXT: Text = Text {
             only_here: "Signed out here. Your apps and your organisation were left as they are.",
             nobody_asked: "Signed out here. No other party was asked.",
             partial: "Signed out here. Not every other party has confirmed it.",
+            chosen: "Signed out here. Everybody you chose confirmed it; the others were left as \
+                     they are.",
+            chosen_partial: "Signed out here. Not everybody you chose has confirmed it; the \
+                             others were left as they are.",
+            apps_alone: "Every app you chose confirmed it. You are still signed in here, so such \
+                         an app may sign you in again without asking.",
+            apps_alone_partial: "Not every app you chose has confirmed it. You are still signed \
+                                 in here, so such an app may sign you in again without asking.",
+            apps_alone_untold: "No app you chose could be told. You are still signed in here, so \
+                                such an app may sign you in again without asking.",
         },
         app: "App",
         idp: "Organisation",
@@ -110,9 +137,11 @@ pub(super) static TEXT: Text = Text {
             not_sent: "It was not told. You may still be signed in there.",
             not_possible: "It offers no way to be told. You may still be signed in there.",
             dead_letter: "It could not be reached. You may still be signed in there.",
+            left: "Left as it is, as you chose.",
         },
         locked: "At the next sign-in with this browser, your organisation is asked to check \
                  again who you are. If it does not, we ask you before you are signed in.",
+        still_signed_in: "See what you are still signed in to",
         reference: "Reference:",
     },
     relogin: Relogin {

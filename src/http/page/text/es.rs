@@ -1,6 +1,6 @@
 use super::{
-    Around, ChooseIdp, Confirm, End, Error, Frames, Headings, Legs, OneMoment, Relogin, Said,
-    Summaries, Text, Waiting,
+    Around, ChooseIdp, Confirm, End, Error, Frames, Headings, Legs, OneMoment, PersonPage, Relogin,
+    Said, Summaries, Text, Waiting,
 };
 
 pub(super) static TEXT: Text = Text {
@@ -61,6 +61,7 @@ pub(super) static TEXT: Text = Text {
         here: "Se cerrará su sesión aquí.",
         everywhere: "Se cerrará su sesión aquí y en todo lo que ha abierto con este inicio de \
                      sesión.",
+        reaches: "Se cerrará su sesión en:",
         target_refused: "La página a la que debía volver no está registrada, así que después se \
                          quedará aquí.",
         yes: "Cerrar sesión",
@@ -77,6 +78,21 @@ pub(super) static TEXT: Text = Text {
         hint: "No pueden decirnos si ha funcionado. Si su navegador bloquea las cookies \
                dentro de otras páginas, su sesión puede seguir abierta en una de ellas. En \
                caso de duda, ciérrela también allí.",
+    },
+    person_page: PersonPage {
+        title: "Cerrar sesión",
+        heading: "¿Dónde quiere cerrar la sesión?",
+        untick: "Con este navegador tiene la sesión abierta en todo lo que aparece aquí. \
+                 Desmarque lo que quiera conservar.",
+        apps: "Aplicaciones",
+        idps: "Su organización",
+        cannot_be_told: "No ofrece ninguna forma de avisarla: cierre la sesión también allí.",
+        consequence: "Si cierra la sesión en su organización o en todas las aplicaciones, se \
+                      cierra su sesión aquí. Si la cierra solo en algunas aplicaciones, sigue \
+                      abierta, y una de esas aplicaciones puede volver a iniciarla sin preguntar.",
+        button: "Cerrar la sesión en lo marcado",
+        nothing_ticked: "No había nada marcado, así que no se ha cerrado nada.",
+        ended_before: "Lo que había marcado ya estaba cerrado.",
     },
     waiting: Waiting {
         title: "Cerrando la sesión",
@@ -96,6 +112,8 @@ pub(super) static TEXT: Text = Text {
             everywhere: "Ha cerrado la sesión en todas partes",
             apps: "Ha cerrado la sesión en sus aplicaciones",
             here: "Ha cerrado la sesión aquí",
+            chosen: "Ha cerrado la sesión en lo que eligió",
+            chosen_here: "Lo que eligió se ha cerrado aquí",
         },
         summary: Summaries {
             everywhere: "Sesión cerrada en todas partes: todos lo han confirmado.",
@@ -106,6 +124,19 @@ pub(super) static TEXT: Text = Text {
                         estaban.",
             nobody_asked: "Sesión cerrada aquí. No se ha avisado a nadie más.",
             partial: "Sesión cerrada aquí. No todos los demás lo han confirmado.",
+            chosen: "Sesión cerrada aquí. Todos los que eligió lo han confirmado; los demás \
+                     siguen como estaban.",
+            chosen_partial: "Sesión cerrada aquí. No todos los que eligió lo han confirmado; los \
+                             demás siguen como estaban.",
+            apps_alone: "Todas las aplicaciones que eligió lo han confirmado. Su sesión sigue \
+                         abierta aquí, así que una de esas aplicaciones puede volver a iniciarla \
+                         sin preguntar.",
+            apps_alone_partial: "No todas las aplicaciones que eligió lo han confirmado. Su \
+                                 sesión sigue abierta aquí, así que una de esas aplicaciones \
+                                 puede volver a iniciarla sin preguntar.",
+            apps_alone_untold: "No se ha podido avisar a ninguna de las aplicaciones que eligió. \
+                                Su sesión sigue abierta aquí, así que una de esas aplicaciones \
+                                puede volver a iniciarla sin preguntar.",
         },
         app: "Aplicación",
         idp: "Organización",
@@ -123,10 +154,12 @@ pub(super) static TEXT: Text = Text {
             not_possible: "No ofrece ninguna forma de avisarla. Puede que su sesión siga abierta \
                            allí.",
             dead_letter: "No se ha podido contactar con ella. Puede que su sesión siga abierta allí.",
+            left: "Sigue como estaba, tal como eligió.",
         },
         locked: "En el próximo inicio de sesión con este navegador pediremos a su organización \
                  que vuelva a comprobar quién es usted. Si no lo hace, le preguntaremos antes \
                  de iniciar la sesión.",
+        still_signed_in: "Ver dónde sigue abierta su sesión",
         reference: "Referencia:",
     },
     relogin: Relogin {

@@ -1,6 +1,6 @@
 use super::{
-    Around, ChooseIdp, Confirm, End, Error, Frames, Headings, Legs, OneMoment, Relogin, Said,
-    Summaries, Text, Waiting,
+    Around, ChooseIdp, Confirm, End, Error, Frames, Headings, Legs, OneMoment, PersonPage, Relogin,
+    Said, Summaries, Text, Waiting,
 };
 
 pub(super) static TEXT: Text = Text {
@@ -61,6 +61,7 @@ pub(super) static TEXT: Text = Text {
         here: "Cela met fin à votre session ici.",
         everywhere: "Cela met fin à votre session ici, et à tout ce que vous avez ouvert avec cette \
                      connexion.",
+        reaches: "Vous serez déconnecté de :",
         target_refused: "La page vers laquelle vous deviez revenir n’est pas enregistrée ; vous \
                          resterez donc ici ensuite.",
         yes: "Se déconnecter",
@@ -78,6 +79,22 @@ pub(super) static TEXT: Text = Text {
                bloque les cookies à l’intérieur d’autres pages, vous restez peut-être \
                connecté à une telle application. En cas de doute, déconnectez-vous aussi là- \
                bas.",
+    },
+    person_page: PersonPage {
+        title: "Se déconnecter",
+        heading: "De quoi voulez-vous vous déconnecter ?",
+        untick: "Avec ce navigateur, vous êtes connecté à tout ce qui figure ici. Décochez ce que \
+                 vous voulez garder.",
+        apps: "Applications",
+        idps: "Votre organisation",
+        cannot_be_told: "Elle n’offre aucun moyen d’être prévenue : déconnectez-vous aussi là-bas.",
+        consequence: "Si vous vous déconnectez de votre organisation ou de toutes les \
+                      applications, votre session prend fin ici. Si vous ne vous déconnectez que \
+                      de certaines applications, elle continue, et une telle application peut \
+                      vous reconnecter sans rien demander.",
+        button: "Se déconnecter de ce qui est coché",
+        nothing_ticked: "Rien n’était coché : rien n’a été interrompu.",
+        ended_before: "Ce que vous aviez coché avait déjà pris fin.",
     },
     waiting: Waiting {
         title: "Déconnexion en cours",
@@ -97,6 +114,8 @@ pub(super) static TEXT: Text = Text {
             everywhere: "Vous êtes déconnecté partout",
             apps: "Vous êtes déconnecté de vos applications",
             here: "Vous êtes déconnecté ici",
+            chosen: "Vous êtes déconnecté de ce que vous avez choisi",
+            chosen_here: "Ce que vous avez choisi a pris fin ici",
         },
         summary: Summaries {
             everywhere: "Déconnexion partout : tous l’ont confirmée.",
@@ -107,6 +126,19 @@ pub(super) static TEXT: Text = Text {
                         votre organisation.",
             nobody_asked: "Vous êtes déconnecté ici. Personne d’autre n’a été prévenu.",
             partial: "Vous êtes déconnecté ici. Tous les autres ne l’ont pas confirmé.",
+            chosen: "Vous êtes déconnecté ici. Tous ceux que vous avez choisis l’ont confirmé ; \
+                     rien n’a changé pour les autres.",
+            chosen_partial: "Vous êtes déconnecté ici. Tous ceux que vous avez choisis ne l’ont \
+                             pas confirmé ; rien n’a changé pour les autres.",
+            apps_alone: "Toutes les applications que vous avez choisies l’ont confirmé. Vous êtes \
+                         toujours connecté ici ; une telle application peut donc vous reconnecter \
+                         sans rien demander.",
+            apps_alone_partial: "Les applications que vous avez choisies ne l’ont pas toutes \
+                                 confirmé. Vous êtes toujours connecté ici ; une telle \
+                                 application peut donc vous reconnecter sans rien demander.",
+            apps_alone_untold: "Aucune des applications que vous avez choisies n’a pu être \
+                                prévenue. Vous êtes toujours connecté ici ; une telle application \
+                                peut donc vous reconnecter sans rien demander.",
         },
         app: "Application",
         idp: "Organisation",
@@ -124,10 +156,12 @@ pub(super) static TEXT: Text = Text {
             not_possible: "Elle n’offre aucun moyen d’être prévenue. Vous y êtes peut-être encore \
                            connecté.",
             dead_letter: "Elle n’a pas pu être jointe. Vous y êtes peut-être encore connecté.",
+            left: "Rien n’a changé, comme vous l’avez choisi.",
         },
         locked: "À la prochaine connexion avec ce navigateur, nous demanderons à votre \
                  organisation de vérifier à nouveau qui vous êtes. Si elle ne le fait pas, nous \
                  vous poserons la question avant de vous connecter.",
+        still_signed_in: "Voir où vous êtes encore connecté",
         reference: "Référence :",
     },
     relogin: Relogin {

@@ -21,6 +21,7 @@ pub(in crate::http) struct Text {
     pub confirm: Confirm,
     pub kept: Said,
     pub frames: Frames,
+    pub person_page: PersonPage,
     pub waiting: Waiting,
     pub end: End,
     pub relogin: Relogin,
@@ -75,6 +76,8 @@ pub(in crate::http) struct Confirm {
     pub app_everywhere: Around,
     pub here: &'static str,
     pub everywhere: &'static str,
+    /// Before the names of those that are signed out.
+    pub reaches: &'static str,
     pub target_refused: &'static str,
     pub yes: &'static str,
     pub no: &'static str,
@@ -88,6 +91,21 @@ pub(in crate::http) struct Frames {
     pub told: &'static str,
     /// What nobody can know.
     pub hint: &'static str,
+}
+
+/// What a person wants to sign out of.
+pub(in crate::http) struct PersonPage {
+    pub title: &'static str,
+    pub heading: &'static str,
+    pub untick: &'static str,
+    pub apps: &'static str,
+    pub idps: &'static str,
+    /// At a party.
+    pub cannot_be_told: &'static str,
+    pub consequence: &'static str,
+    pub button: &'static str,
+    pub nothing_ticked: &'static str,
+    pub ended_before: &'static str,
 }
 
 pub(in crate::http) struct Waiting {
@@ -110,6 +128,8 @@ pub(in crate::http) struct End {
     pub leg: Legs,
     /// What a re-login lock does.
     pub locked: &'static str,
+    /// On the link to what the session still holds.
+    pub still_signed_in: &'static str,
     pub reference: &'static str,
 }
 
@@ -117,6 +137,10 @@ pub(in crate::http) struct Headings {
     pub everywhere: &'static str,
     pub apps: &'static str,
     pub here: &'static str,
+    /// Everything that the person chose confirmed it.
+    pub chosen: &'static str,
+    /// What the person chose has ended here, and not everywhere.
+    pub chosen_here: &'static str,
 }
 
 /// The IdP signed somebody in by what was logged out.
@@ -138,6 +162,13 @@ pub(in crate::http) struct Summaries {
     pub only_here: &'static str,
     pub nobody_asked: &'static str,
     pub partial: &'static str,
+    /// Where the person left somebody unticked.
+    pub chosen: &'static str,
+    pub chosen_partial: &'static str,
+    /// Where only apps ended, and the session lives on.
+    pub apps_alone: &'static str,
+    pub apps_alone_partial: &'static str,
+    pub apps_alone_untold: &'static str,
 }
 
 /// What is known of one party.
@@ -153,6 +184,8 @@ pub(in crate::http) struct Legs {
     pub not_sent: &'static str,
     pub not_possible: &'static str,
     pub dead_letter: &'static str,
+    /// The person left it unticked.
+    pub left: &'static str,
 }
 
 impl Text {

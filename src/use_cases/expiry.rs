@@ -2,7 +2,6 @@
 //! wanted its session to end (SDP-SP35).
 
 use crate::clock::Timestamp;
-use crate::logout::plan::IdpLegs;
 use crate::logout::{Logout, Reason};
 use crate::oidc::LogoutScope;
 use crate::session::BrowserSession;
@@ -49,15 +48,7 @@ impl UseCases {
         session: &BrowserSession,
         now: Timestamp,
     ) -> Result<Option<Logout>, Failure> {
-        let wanted = SignOut {
-            reason: Reason::Expired,
-            scope: LogoutScope::AllApps,
-            idps: IdpLegs::AskDirectly,
-            initiator: None,
-            target: None,
-            language: None,
-            lock: None,
-        };
+        let wanted = SignOut::without_browser(Reason::Expired, LogoutScope::AllApps);
         let begun = self.plan_sign_out(session, wanted, self.rng().handle(), now).await?;
         match self.store().commit(now, begun.changes).await {
             Ok(()) => Ok(Some(begun.logout)),

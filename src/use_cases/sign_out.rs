@@ -37,6 +37,14 @@ pub(super) struct SignOut {
     pub lock: Option<TokenHash>,
 }
 
+impl SignOut {
+    /// Nobody's browser is there: who can be told without one is told.
+    pub(super) fn without_browser(reason: Reason, scope: LogoutScope) -> Self {
+        let idps = IdpLegs::AskDirectly;
+        Self { reason, scope, idps, initiator: None, target: None, language: None, lock: None }
+    }
+}
+
 /// The changes that begin a logout, and what they begin.
 pub(super) struct Begun {
     pub changes: Vec<Change>,

@@ -10,9 +10,7 @@ use crate::connection::{
 use crate::id::IdpId;
 use crate::logout::{Presence, Rung, WhyLocal};
 use crate::saml::metadata::OtherEndpoint;
-use crate::saml::{
-    Binding, Endpoint, KeyInfo, KeyUse, MetadataSignature, NameId, Product, SessionIndex,
-};
+use crate::saml::{Endpoint, KeyInfo, KeyUse, MetadataSignature, NameId, Product, SessionIndex};
 use crate::session::SignedIn;
 
 /// What we understood of an IdP, and what logout will do there.
@@ -172,12 +170,7 @@ fn ladder(connection: &Connection) -> Vec<LadderStep> {
         step("the assertion had a NameID and a SessionIndex", true, true, Presence::Browser),
         step("it had a NameID only", true, false, Presence::Browser),
         step("it had no NameID", false, false, Presence::Browser),
-        step(
-            "no browser is there: an administrator ends the session",
-            true,
-            true,
-            Presence::Nobody,
-        ),
+        step("no browser is there, as an administrator ends it", true, true, Presence::Nobody),
     ]
 }
 
@@ -245,8 +238,7 @@ impl Advice {
         let mut advice = Self::default();
         let (metadata, settings) = (&connection.metadata, &connection.settings);
         let product = metadata.product();
-        let by_browser = |endpoint: &Endpoint| endpoint.binding != Binding::Soap;
-        let has_slo = metadata.single_logout.iter().any(by_browser);
+        let has_slo = !metadata.single_logout.is_empty();
         match product {
             // A LogoutRequest at the login URL is answered with `malformed_request`.
             Some(Product::Google) if !has_slo => advice.recommend(

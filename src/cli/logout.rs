@@ -99,10 +99,12 @@ fn print(story: &LogoutStory) {
     println!("Begun {} because {} ({asked_by}).", story.begun_at, story.reason);
     match (&story.answered_at, &story.settled_at) {
         (Some(answered), Some(settled)) => {
-            println!("The person was sent on at {answered}; everything was settled at {settled}.");
+            println!(
+                "No IdP was open any more at {answered}; everything was settled at {settled}."
+            );
         }
         (Some(answered), None) => {
-            println!("The person was sent on at {answered}; apps are still being told.");
+            println!("No IdP is open any more since {answered}; apps are still being told.");
         }
         (None, _) => println!("An IdP has not answered yet; this ends at {}.", story.deadline),
     }

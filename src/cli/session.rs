@@ -24,7 +24,7 @@ pub(super) enum Command {
         client: Option<ClientId>,
         /// Of this person
         #[arg(long, value_name = "SUB", allow_hyphen_values = true)]
-        sub: Option<String>,
+        sub: Option<Subject>,
     },
     /// End sessions, as a whole logout: apps are told, and IdPs that can be asked without a browser
     End(End),
@@ -38,7 +38,7 @@ pub(super) struct End {
     ids: Vec<BrowserSessionId>,
     /// Every session of this person, and sign-ins that are still on their way
     #[arg(long, value_name = "SUB", allow_hyphen_values = true)]
-    sub: Option<String>,
+    sub: Option<Subject>,
     /// Every session with a sign-in by this IdP
     #[arg(long, value_name = "ID")]
     idp: Option<IdpId>,
@@ -47,7 +47,7 @@ pub(super) struct End {
 pub(super) async fn run(command: Command, use_cases: UseCases) -> anyhow::Result<bool> {
     match command {
         Command::List { json, idp, client, sub } => {
-            let filter = SessionFilter { subject: sub.map(Subject::stored), idp, client };
+            let filter = SessionFilter { subject: sub, idp, client };
             let sessions = all(&use_cases, &filter).await?;
             if json {
                 output::json(&sessions)?;
@@ -57,7 +57,7 @@ pub(super) async fn run(command: Command, use_cases: UseCases) -> anyhow::Result
             Ok(true)
         }
         Command::End(End { sub: Some(sub), .. }) => {
-            let ended = use_cases.sign_out_person(&Subject::stored(sub)).await?;
+            let ended = use_cases.sign_out_person(&sub).await?;
             if ended.is_empty() {
                 println!("This person had no live session.");
             }

@@ -42,7 +42,7 @@ pub use params::{Duplicate, Params, ParamsError};
 pub use pkce::{CodeChallenge, PkceError};
 pub use redirect_uri::{PostLogoutUri, RedirectUri, RedirectUriError, RegisteredRedirectUri};
 pub use scope::{Scope, Scopes};
-pub use subject::{Subject, SubjectSource, SubjectSourceError};
+pub use subject::{InvalidSubject, Subject, SubjectSource, SubjectSourceError};
 pub use token::{TokenRequest, TokenResponse};
 pub use userinfo::BearerError;
 pub use v2_logout::V2LogoutRequest;

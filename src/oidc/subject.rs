@@ -30,8 +30,7 @@ impl Subject {
         Self(URL_SAFE_NO_PAD.encode(keyed_hash(key, &parts)))
     }
 
-    /// One that was derived earlier and comes from our store, from a token of ours, or from an
-    /// administrator who read it there.
+    /// One that was derived earlier and comes from our store, or from a token of ours.
     pub fn stored(text: String) -> Self {
         Self(text)
     }
@@ -40,6 +39,23 @@ impl Subject {
         &self.0
     }
 }
+
+/// One that an administrator has read somewhere: 1 to 255 characters (OpenID Connect Core 2), none of
+/// them a control character.
+impl FromStr for Subject {
+    type Err = InvalidSubject;
+    fn from_str(text: &str) -> Result<Self, InvalidSubject> {
+        let fits = (1..=255).contains(&text.chars().count());
+        match fits && !text.chars().any(char::is_control) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(InvalidSubject),
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a sub has 1 to 255 characters, and no control characters")]
+pub struct InvalidSubject;
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,6 +125,17 @@ mod tests {
 
     fn derive(idp: &str, source: &str, value: &str) -> Subject {
         Subject::derive(&[1; 32], idp, &source.parse().unwrap(), value)
+    }
+
+    #[test]
+    fn what_an_administrator_sends_is_a_subject_or_is_refused() {
+        let derived = Subject::derive(&[7; 32], "https://idp.test", &SubjectSource::NameId, "ada");
+        assert_eq!(derived.as_str().parse(), Ok(derived.clone()));
+        assert!("ada@example.org".parse::<Subject>().is_ok());
+        assert!("ü".repeat(255).parse::<Subject>().is_ok());
+        for wrong in ["", "a\0b", "a\nb", &"a".repeat(256)] {
+            assert_eq!(wrong.parse::<Subject>(), Err(InvalidSubject), "{wrong:?}");
+        }
     }
 
     #[test]

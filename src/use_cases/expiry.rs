@@ -2,7 +2,6 @@
 //! wanted its session to end (SDP-SP35).
 
 use crate::clock::Timestamp;
-use crate::logout::plan::IdpLegs;
 use crate::logout::{Logout, Reason};
 use crate::oidc::LogoutScope;
 use crate::session::BrowserSession;
@@ -49,18 +48,8 @@ impl UseCases {
         session: &BrowserSession,
         now: Timestamp,
     ) -> Result<Option<Logout>, Failure> {
-        let wanted = SignOut {
-            reason: Reason::Expired,
-            scope: LogoutScope::AllApps,
-            left: Vec::new(),
-            idps: IdpLegs::AskDirectly,
-            initiator: None,
-            target: None,
-            language: None,
-            lock: None,
-            page_seed: self.page_seed(),
-            owed_answer: None,
-        };
+        let seed = self.page_seed();
+        let wanted = SignOut::without_browser(Reason::Expired, LogoutScope::AllApps, seed);
         let begun = self.plan_sign_out(session, wanted, now).await?;
         match self.store().commit(now, begun.changes).await {
             Ok(()) => Ok(Some(begun.logout)),

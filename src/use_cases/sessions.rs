@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use crate::id::{BrowserSessionId, ClientId, IdpId};
-use crate::logout::plan::IdpLegs;
 use crate::logout::{Logout, Reason};
 use crate::oidc::LogoutScope;
 use crate::session::BrowserSession;
@@ -77,17 +76,12 @@ impl UseCases {
         for _ in 0..TRIES {
             let read = self.store().browser_session(SessionKey::Id(id)).await?;
             let Some(session) = read.found else { return Ok(None) };
+            let seed = self.page_seed();
+            let handle = self.page_handle(&seed);
             let wanted = SignOut {
-                reason,
-                scope: LogoutScope::AllAppsAndIdp,
-                left: Vec::new(),
-                idps: IdpLegs::AskDirectly,
-                initiator: None,
-                target: None,
-                language: None,
-                lock: None,
-                page_seed: self.page_seed(),
-                owed_answer: None,
+                // No browser gets the cookie now, but the IdP's own session brings nobody back.
+                lock: Some(self.relogin_cookie(&handle.hash()).hash()),
+                ..SignOut::without_browser(reason, LogoutScope::AllAppsAndIdp, seed)
             };
             let begun = self.plan_sign_out(&session, wanted, read.now).await?;
             match self.store().commit(read.now, begun.changes).await {

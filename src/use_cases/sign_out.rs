@@ -44,6 +44,24 @@ pub(super) struct SignOut {
     pub owed_answer: Option<OwedAnswer>,
 }
 
+impl SignOut {
+    /// Nobody's browser is there: who can be told without one is told.
+    pub(super) fn without_browser(reason: Reason, scope: LogoutScope, page_seed: String) -> Self {
+        Self {
+            reason,
+            scope,
+            left: Vec::new(),
+            idps: IdpLegs::AskDirectly,
+            initiator: None,
+            target: None,
+            language: None,
+            lock: None,
+            page_seed,
+            owed_answer: None,
+        }
+    }
+}
+
 /// The changes that begin a logout, and what they begin.
 pub(super) struct Begun {
     pub changes: Vec<Change>,

@@ -8,7 +8,7 @@ use super::logouts::after_telling;
 use super::problem::Problem;
 use crate::http::App;
 use crate::id::{BrowserSessionId, ClientId, IdpId};
-use crate::oidc::Subject;
+use crate::oidc::{InvalidSubject, Subject};
 use crate::store::SessionFilter;
 use crate::use_cases::{Failure, LogoutStory, SessionListing};
 
@@ -35,11 +35,8 @@ pub(super) async fn list(
 ) -> Result<Json<SessionListing>, Problem> {
     let Query(wanted) =
         wanted.map_err(|error| Problem::wrong("invalid_query", error.body_text()))?;
-    let filter = SessionFilter {
-        subject: wanted.sub.map(Subject::stored),
-        idp: wanted.idp,
-        client: wanted.client,
-    };
+    let subject = wanted.sub.as_deref().map(parse_sub).transpose()?;
+    let filter = SessionFilter { subject, idp: wanted.idp, client: wanted.client };
     let limit = wanted.limit.unwrap_or(MOST).clamp(1, MOST);
     Ok(Json(app.use_cases().live_sessions(&filter, wanted.after, limit.into()).await?))
 }
@@ -54,4 +51,8 @@ pub(super) async fn end(
     let id: BrowserSessionId = id.parse().map_err(unknown)?;
     let ended = app.use_cases().end_live_session(id).await?;
     Ok(Json(after_telling(&app, ended).await?))
+}
+
+pub(super) fn parse_sub(text: &str) -> Result<Subject, Problem> {
+    text.parse().map_err(|error: InvalidSubject| Problem::wrong("invalid_sub", error.to_string()))
 }

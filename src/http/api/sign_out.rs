@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use super::Admin;
 use super::problem::Problem;
+use super::sessions::parse_sub;
 use crate::http::App;
-use crate::oidc::Subject;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,11 +25,9 @@ pub(super) async fn person(
 ) -> Result<Response, Problem> {
     let wanted: Wanted = serde_json::from_slice(&body?)
         .map_err(|error| Problem::wrong("invalid_json", error.to_string()))?;
-    if wanted.sub.is_empty() {
-        return Err(Problem::wrong("invalid_sub", "sub is empty; send the `sub` of the ID token"));
-    }
+    let subject = parse_sub(&wanted.sub)?;
     let use_cases = app.use_cases();
-    let ended = use_cases.sign_out_person(&Subject::stored(wanted.sub)).await?;
+    let ended = use_cases.sign_out_person(&subject).await?;
     let mut items = Vec::with_capacity(ended.len());
     for logout in use_cases.tell_soon(ended).await? {
         items.push(use_cases.logout_story(logout.id).await?);

@@ -51,7 +51,7 @@ pub(super) fn read(role: Element<'_>, found: &mut Found) -> Endpoints {
     endpoints
 }
 
-pub(super) fn through_browser(endpoint: &Endpoint) -> bool {
+fn through_browser(endpoint: &Endpoint) -> bool {
     endpoint.binding != Binding::Soap
 }
 

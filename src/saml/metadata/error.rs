@@ -113,7 +113,7 @@ pub enum MetadataWarning {
     ChainIgnored { line: u32 },
     #[error("line {line}: a Scope is a regular expression, and those are not used")]
     ScopeIgnored { line: u32 },
-    #[error("there is no SingleLogoutService by HTTP-Redirect or HTTP-POST")]
+    #[error("there is no SingleLogoutService by HTTP-Redirect, HTTP-POST or SOAP")]
     NoSingleLogout,
 }
 

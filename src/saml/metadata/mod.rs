@@ -27,7 +27,6 @@ pub use keys::{CertificateInfo, KeyInfo, KeyUse, MOST_SIGNING_KEYS};
 pub use location::{LocationFault, check as check_location};
 pub use signed::{InvalidMetadataKey, MetadataKey, SignedMetadataFault};
 
-use endpoints::through_browser;
 use error::Found;
 
 /// An IdP that can be used: it can be asked, and its answers can be verified.
@@ -135,7 +134,7 @@ impl IdpMetadata {
         }
         let keys = keys::read(role, now, &mut found);
         let endpoints = endpoints::read(role, &mut found);
-        if !endpoints.single_logout.iter().any(through_browser) {
+        if endpoints.single_logout.is_empty() {
             found.warn(|| MetadataWarning::NoSingleLogout);
         }
         let name_id_formats = description::name_id_formats(role, &mut found);

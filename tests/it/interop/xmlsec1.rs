@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::support::browser::{Browser, Page};
 use crate::support::rp::RelyingParty;
+use crate::support::soap_idp::SoapIdp;
 use crate::support::world::{On, Setting, World};
 use crate::support::xmlsec1::{pem, verify};
 
@@ -184,6 +185,24 @@ async fn the_idps_response_and_its_assertion() {
             holds_and_its_twin_does_not(&inner, "saml:Assertion", "ada@", "eve@", &theirs);
         }
     }
+}
+
+#[tokio::test]
+async fn our_logout_request_by_soap() {
+    let world =
+        Setting::on(On::Sqlite).idp(Options { slo: Slo::None, ..Options::default() }).begin().await;
+    let soap = SoapIdp::connect(&world).await;
+    let (_, mut browser, url) = signed_in(&world).await;
+    browser.open(&url).await;
+    let [heard] = soap.heard().try_into().expect("one request");
+    assert!(heard.body.starts_with("<soap:Envelope "), "{}", heard.body);
+    holds_and_its_twin_does_not(
+        &heard.body,
+        "samlp:LogoutRequest",
+        "<samlp:SessionIndex>",
+        "<samlp:SessionIndex>x",
+        &our_certificate(&world).await,
+    );
 }
 
 #[tokio::test]

@@ -87,6 +87,14 @@ async fn needs_browser(on: On) {
     assert!(story["settled_at"].is_string() && story["answered_at"].is_string(), "{story}");
     assert_eq!(world.idp.journal().len(), visits, "the IdP was not asked");
     assert_eq!(world.idp.sessions().len(), 1, "and nothing claims that it was");
+    // That session alone brings her not back: the IdP has to ask who is there.
+    world.clock.advance(std::time::Duration::from_secs(2));
+    let attempt = app.begin(&[]).await;
+    let page = ada.browser.open(attempt.url.as_str()).await;
+    assert!(page.url.as_str().starts_with(&world.idp_url), "{}", page.summary());
+    assert!(!ada.is_in(&world, &app).await);
+    world.sign_in(&mut ada.browser, &app, "ada").await;
+    assert!(ada.is_in(&world, &app).await);
 }
 
 both!(two_administrators_end_it_once, at_once);

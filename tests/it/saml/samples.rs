@@ -240,10 +240,15 @@ fn check(sample: &Sample, report: &Value) {
     assert_eq!(words(report, "unused_endpoints").len(), sample.unused, "{file}: {report}");
     let logout = report["logout"].as_str().unwrap();
     assert!(logout.contains(sample.logout), "{file}: {logout}");
-    // With a NameID and a SessionIndex, with the NameID alone, with neither.
-    assert_eq!(report["ladder"].as_array().unwrap().len(), 3);
-    let last = report["ladder"][2]["then"].as_str().unwrap();
-    assert!(last.starts_with("Only our side ends"), "{file}: {last}");
+    // With a NameID and a SessionIndex, with the NameID alone, with neither, and without a browser.
+    let step = |place: usize| report["ladder"][place]["then"].as_str().unwrap();
+    assert_eq!(report["ladder"].as_array().unwrap().len(), 4);
+    assert!(step(2).starts_with("Only our side ends"), "{file}: {}", step(2));
+    let without_browser = match sample.single_logout.contains(&"Soap") {
+        true => "A signed LogoutRequest goes by SOAP from here to https://",
+        false => "this IdP can only be asked through a browser.",
+    };
+    assert!(step(3).contains(without_browser), "{file}: {}", step(3));
     let recommended: BTreeMap<&str, &str> = sample.recommended.iter().copied().collect();
     assert_eq!(report["recommended"], json!(recommended), "{file}");
     let advice = words(report, "advice").join(" ");

@@ -50,6 +50,8 @@ pub enum Says {
 /// A request as it arrived; its signature has been verified.
 #[derive(Clone, Debug)]
 pub struct Heard {
+    /// The envelope.
+    pub body: String,
     pub request: LogoutRequest,
     pub headers: HeaderMap,
 }
@@ -124,7 +126,7 @@ async fn answer(
         assert_eq!(verify_enveloped(message, &shared.ours), Ok(Proof::Signed));
         LogoutRequest::parse(message).expect("a LogoutRequest")
     };
-    shared.heard.lock().unwrap().push(Heard { request: request.clone(), headers });
+    shared.heard.lock().unwrap().push(Heard { body, request: request.clone(), headers });
     let says = shared.says.lock().unwrap().clone();
     let response = LogoutResponse {
         id: Rng::system().saml_id(),

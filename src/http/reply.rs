@@ -140,9 +140,9 @@ fn show(app: &App, layout: &page::Layout, shown: Page) -> Response {
             let action = action.as_deref();
             layout.html(&page::LogoutWaiting { layout, idp: &idp, leg: &leg, action })
         }
-        Page::LogoutEnd { logout, continue_to, locked } => {
-            let continue_to = continue_to.as_deref();
-            layout.html(&page::LogoutEnd::of(&logout, continue_to, locked, layout))
+        Page::LogoutEnd(end) => {
+            let action = end.handle.as_ref().map(page_url);
+            layout.html(&page::LogoutEnd::of(&end, action.as_deref(), layout))
         }
         Page::Relogin { handle, idp, csrf } => layout.html(&page::Relogin {
             layout,

@@ -141,6 +141,7 @@ mod tests {
             party: Party::App { client: "app".parse().unwrap() },
             state,
             retried_at: None,
+            tried_again_at: None,
             asked: None,
             principal: None,
         }

@@ -254,6 +254,7 @@ impl UseCases {
             idps: IdpLegs::BegunBy(asking.ids.clone()),
             initiator: None,
             target: None,
+            result_wanted: false,
             language: None,
             lock: None,
         };

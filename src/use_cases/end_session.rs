@@ -73,6 +73,7 @@ impl UseCases {
             scope: client.map_or(LogoutScope::AllAppsAndIdp, |client| client.scope),
             confirm: client.map_or(Confirm::Auto, |client| client.confirm),
             initiator: client.map(|client| client.id.clone()),
+            result_wanted: client.is_some_and(|client| client.logout_result),
             target_refused: target.is_none() && request.post_logout_redirect_uri.is_some(),
             target,
             hint: hint.map(|hint| Hint { subject: hint.sub, sid: hint.sid }),
@@ -146,6 +147,7 @@ impl UseCases {
             idps: IdpLegs::Ask,
             initiator: question.initiator.clone(),
             target: question.target.clone(),
+            result_wanted: question.result_wanted,
             language: question.language,
             lock: Some(cookie.hash()),
         };

@@ -55,6 +55,7 @@ impl UseCases {
             idps: IdpLegs::AskDirectly,
             initiator: None,
             target: None,
+            result_wanted: false,
             language: None,
             lock: None,
         };

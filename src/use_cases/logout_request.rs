@@ -206,13 +206,13 @@ impl UseCases {
                     detail: "it was refused, and the IdP takes no answer through a browser".into(),
                 });
             }
-            return Ok(Reply::page(match heard.logouts.last() {
+            return match heard.logouts.last() {
                 Some(logout) => {
-                    let logout = Box::new(logout.clone());
-                    Page::LogoutEnd { logout, continue_to: None, locked: false }
+                    let now = self.now().await?;
+                    self.end_page(logout.clone(), None, None, now).await
                 }
-                None => Page::NobodySignedIn,
-            }));
+                None => Ok(Reply::page(Page::NobodySignedIn)),
+            };
         };
         let (kind, key) = (MessageKind::Response, &self.keys().saml);
         let location = endpoint.location_for(kind);

@@ -98,7 +98,11 @@ impl UseCases {
             }
         };
         if let Some(handle) = handle {
-            reply = self.at_its_page(reply, handle);
+            reply = match leg.tried_again_at {
+                // Back to where the person asked from.
+                Some(_) => self.at_its_end(handle),
+                None => self.at_its_page(reply, handle),
+            };
         }
         if let Some(asked) = &leg.asked {
             let name = transaction_name(&asked.request_id);
@@ -148,11 +152,8 @@ impl UseCases {
             let decision = logout.clone().on(events.iter().cloned(), now);
             match self.store().commit(now, decision.changes).await {
                 Ok(()) => {
-                    let continue_to = decision.logout.document.target.clone();
-                    let language = decision.logout.document.language;
-                    let logout = Box::new(decision.logout);
-                    let page = Page::LogoutEnd { logout, continue_to, locked: false };
-                    return Ok(Reply::page(page).in_language(language));
+                    let continue_to = decision.logout.onward();
+                    return self.end_page(decision.logout, None, continue_to, now).await;
                 }
                 Err(CommitError::Conflict { .. } | CommitError::Unknown) => {
                     (logout, now) = self.read_again(logout.id).await?;

@@ -20,6 +20,7 @@ mod idp_request;
 mod idps;
 mod key_rotation;
 mod keys;
+mod logout_end;
 mod logout_page;
 mod logout_request;
 mod logout_response;
@@ -63,7 +64,9 @@ pub use key_rotation::{Begin, KeyReport};
 pub use keys::Keys;
 pub use logout_page::PageAnswer;
 pub use logouts::{LegStory, LogoutStory};
-pub use next::{Browser, Choice, CookieChange, Next, Page, Reply, transaction_name};
+pub use next::{
+    Browser, Choice, CookieChange, EndParty, LogoutEnd, Next, Page, Reply, transaction_name,
+};
 pub use registry::RegisteredClient;
 pub use relogin_lock::ReloginAnswer;
 pub use sessions::{LiveSession, SessionListing};

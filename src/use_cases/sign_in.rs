@@ -152,6 +152,7 @@ impl UseCases {
                     idps: IdpLegs::Skip,
                     initiator: None,
                     target: None,
+                    result_wanted: false,
                     language: None,
                     lock: None,
                 };

@@ -31,6 +31,7 @@ pub(super) struct SignOut {
     pub idps: IdpLegs,
     pub initiator: Option<ClientId>,
     pub target: Option<String>,
+    pub result_wanted: bool,
     pub language: Option<Language>,
     /// The browser that is kept from being signed in again by IdPs that do not confirm, by its
     /// re-login cookie. `None` where no browser asked, or the IdPs were not to be reached.
@@ -69,6 +70,7 @@ impl UseCases {
                 subject: session.subject.clone(),
                 initiator: wanted.initiator,
                 target: wanted.target,
+                result_wanted: wanted.result_wanted,
                 language: wanted.language,
             },
             created_at: now,
@@ -111,11 +113,9 @@ impl UseCases {
         again: bool,
         mut now: Timestamp,
     ) -> Result<Reply, Failure> {
-        let request_id = self.rng().saml_id();
-        let relay_state = self.relay_state(&request_id).hash();
+        let asked = self.fresh_request();
         for _ in 0..TRIES {
-            let asked = Asked { request_id: request_id.clone(), relay_state };
-            let here = Event::BrowserHere { asked, again };
+            let here = Event::BrowserHere { asked: asked.clone(), again };
             let decision = logout.clone().on(events.iter().cloned().chain([here]), now);
             match self.store().commit(now, decision.changes).await {
                 Ok(()) => {
@@ -133,6 +133,13 @@ impl UseCases {
         Err(Failure::Contended)
     }
 
+    /// What names a LogoutRequest that is yet to be written.
+    pub(super) fn fresh_request(&self) -> Asked {
+        let request_id = self.rng().saml_id();
+        let relay_state = self.relay_state(&request_id).hash();
+        Asked { request_id, relay_state }
+    }
+
     /// The RelayState that goes with a request: nobody can guess it, and the same request always
     /// has the same one, so that it can be sent again.
     fn relay_state(&self, request_id: &str) -> Token {
@@ -145,7 +152,7 @@ impl UseCases {
     pub(super) fn at_its_page(&self, reply: Reply, handle: &Token) -> Reply {
         match reply.next {
             Next::Page(page)
-                if matches!(*page, Page::LogoutEnd { .. } | Page::LogoutWaiting { .. }) =>
+                if matches!(*page, Page::LogoutEnd(_) | Page::LogoutWaiting { .. }) =>
             {
                 let next = Next::Redirect(self.settings().logout_page_url(handle.expose()));
                 Reply { next, ..reply }
@@ -170,8 +177,8 @@ impl UseCases {
     ) -> Result<Reply, Failure> {
         match step {
             Step::AskIdp(leg) => self.ask_idp(&logout, leg, handle, now).await,
-            Step::Wait(leg) => Ok(waiting(&logout, leg, handle)),
-            Step::Finish => self.finish(logout, now).await,
+            Step::Wait(leg) => self.waiting(&logout, leg, handle, now).await,
+            Step::Finish => self.finish(logout, handle, now).await,
             Step::Continue | Step::Tell(_) => {
                 Err(Failure::Internal(format!("logout {}: {step:?} with a browser", logout.id)))
             }
@@ -179,7 +186,7 @@ impl UseCases {
     }
 
     /// The LogoutRequest of one leg, by its binding (SAML Profiles 4.4.4.1).
-    async fn ask_idp(
+    pub(super) async fn ask_idp(
         &self,
         logout: &Logout,
         leg: LegId,
@@ -272,17 +279,32 @@ impl UseCases {
 
     /// The end of the browser's way: who is told beside it is given a moment, then the person goes to the URL
     /// that was checked at the start, or reads what is known.
-    async fn finish(&self, logout: Logout, now: Timestamp) -> Result<Reply, Failure> {
+    async fn finish(
+        &self,
+        logout: Logout,
+        handle: Option<&Token>,
+        now: Timestamp,
+    ) -> Result<Reply, Failure> {
         let until = logout.created_at.plus(self.settings().logout_wait);
         let logout = self.wait_for_told(logout, until, now).await?;
-        Ok(match &logout.document.target {
-            Some(target) => Reply::redirect(target.clone()),
-            None => {
-                let locked = self.store().has_relogin_lock(logout.id).await?;
-                let logout = Box::new(logout);
-                Reply::page(Page::LogoutEnd { logout, continue_to: None, locked })
-            }
-        })
+        match logout.onward() {
+            Some(target) => Ok(Reply::redirect(target)),
+            None => self.end_page(logout, handle, None, now).await,
+        }
+    }
+
+    async fn waiting(
+        &self,
+        logout: &Logout,
+        leg: LegId,
+        handle: Option<&Token>,
+        now: Timestamp,
+    ) -> Result<Reply, Failure> {
+        let idp = match logout.leg(leg).map(|leg| &leg.party) {
+            Some(Party::Idp { idp, .. }) => self.view().await?.idp_name(idp, now).await?,
+            _ => String::new(),
+        };
+        Ok(Reply::page(Page::LogoutWaiting { handle: handle.cloned(), leg, idp }))
     }
 
     /// Waits for the parties that we tell ourselves, at most until this time.
@@ -300,12 +322,4 @@ impl UseCases {
         }
         Ok(logout)
     }
-}
-
-fn waiting(logout: &Logout, leg: LegId, handle: Option<&Token>) -> Reply {
-    let idp = match logout.leg(leg).map(|leg| &leg.party) {
-        Some(Party::Idp { idp, .. }) => idp.to_string(),
-        _ => String::new(),
-    };
-    Reply::page(Page::LogoutWaiting { handle: handle.cloned(), leg, idp })
 }

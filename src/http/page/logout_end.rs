@@ -3,49 +3,62 @@
 use askama::Template;
 
 use super::Layout;
-use super::text::{self, Text};
-use crate::logout::{Leg, LegOutcome, Logout, Party, Whole};
+use super::text;
+use crate::logout::{Leg, LegOutcome, Party, Whole};
+use crate::use_cases::{self, EndParty};
 
 #[derive(Template)]
 #[template(path = "logout_end.html")]
 pub(in crate::http) struct LogoutEnd<'a> {
-    pub layout: &'a Layout,
-    pub heading: &'static str,
-    pub summary: &'static str,
-    pub parties: Vec<PartyLine>,
+    layout: &'a Layout,
+    heading: &'static str,
+    summary: &'static str,
+    parties: Vec<PartyLine<'a>>,
     /// A re-login lock holds.
-    pub locked: bool,
-    pub continue_to: Option<&'a str>,
-    pub logout: String,
+    locked: bool,
+    continue_to: Option<&'a str>,
+    logout: String,
 }
 
 /// One party of a logout, in words for the person.
-pub(in crate::http) struct PartyLine {
-    pub kind: &'static str,
-    pub name: String,
-    pub text: &'static str,
+struct PartyLine<'a> {
+    kind: &'static str,
+    name: &'a str,
+    text: &'static str,
     /// The style class: `good`, `warn` or `bad`.
-    pub tone: &'static str,
+    tone: &'static str,
+    try_again: Option<TryAgain<'a>>,
+}
+
+/// A form with one button.
+struct TryAgain<'a> {
+    action: &'a str,
+    leg: String,
 }
 
 impl<'a> LogoutEnd<'a> {
+    /// `action` is the page's own address, where this browser has brought it.
     pub(in crate::http) fn of(
-        logout: &Logout,
-        continue_to: Option<&'a str>,
-        locked: bool,
+        end: &'a use_cases::LogoutEnd,
+        action: Option<&'a str>,
         layout: &'a Layout,
     ) -> Self {
-        let text = layout.text;
-        let (heading, summary) = whole(Whole::of(logout), &text.end);
+        let text = &layout.text.end;
+        let (heading, summary) = whole(Whole::of(&end.logout), text);
+        let legs = end.logout.legs.iter().zip(&end.parties);
         Self {
             layout,
             heading,
             summary,
-            parties: logout.legs.iter().map(|leg| party_line(leg, text)).collect(),
-            locked,
-            continue_to,
-            logout: logout.id.to_string(),
+            parties: legs.map(|(leg, party)| party_line(leg, party, action, text)).collect(),
+            locked: end.locked,
+            continue_to: end.continue_to.as_deref(),
+            logout: end.logout.id.to_string(),
         }
+    }
+
+    fn offers_to_try_again(&self) -> bool {
+        self.parties.iter().any(|party| party.try_again.is_some())
     }
 }
 
@@ -61,22 +74,32 @@ fn whole(whole: Whole, text: &text::End) -> (&'static str, &'static str) {
     }
 }
 
-fn party_line(leg: &Leg, text: &Text) -> PartyLine {
-    let (kind, name) = match &leg.party {
-        Party::App { client } => (text.end.app, client.to_string()),
-        Party::Idp { idp, .. } => (text.end.idp, idp.to_string()),
+fn party_line<'a>(
+    leg: &Leg,
+    party: &'a EndParty,
+    action: Option<&'a str>,
+    text: &text::End,
+) -> PartyLine<'a> {
+    let kind = match &leg.party {
+        Party::App { .. } => text.app,
+        Party::Idp { .. } => text.idp,
     };
-    let known = &text.end.leg;
-    let (text, tone) = match leg.outcome() {
-        None => (known.open, "warn"),
-        Some(LegOutcome::Confirmed) => (known.confirmed, "good"),
-        Some(LegOutcome::Partial) => (known.partial, "warn"),
-        Some(LegOutcome::Refused) => (known.refused, "bad"),
-        Some(LegOutcome::Unconfirmed) => (known.unconfirmed, "warn"),
-        Some(LegOutcome::NoAnswer) => (known.no_answer, "bad"),
-        Some(LegOutcome::NotSent) => (known.not_sent, "bad"),
-        Some(LegOutcome::NotPossible) => (known.not_possible, "bad"),
-        Some(LegOutcome::DeadLetter) => (known.dead_letter, "bad"),
-    };
-    PartyLine { kind, name, text, tone }
+    let try_again = action.filter(|_| party.can_try_again);
+    let try_again = try_again.map(|action| TryAgain { action, leg: party.leg.to_string() });
+    let (text, tone) = known(leg.outcome(), &text.leg);
+    PartyLine { kind, name: &party.name, text, tone, try_again }
+}
+
+fn known(outcome: Option<LegOutcome>, text: &text::Legs) -> (&'static str, &'static str) {
+    match outcome {
+        None => (text.open, "warn"),
+        Some(LegOutcome::Confirmed) => (text.confirmed, "good"),
+        Some(LegOutcome::Partial) => (text.partial, "warn"),
+        Some(LegOutcome::Refused) => (text.refused, "bad"),
+        Some(LegOutcome::Unconfirmed) => (text.unconfirmed, "warn"),
+        Some(LegOutcome::NoAnswer) => (text.no_answer, "bad"),
+        Some(LegOutcome::NotSent) => (text.not_sent, "bad"),
+        Some(LegOutcome::NotPossible) => (text.not_possible, "bad"),
+        Some(LegOutcome::DeadLetter) => (text.dead_letter, "bad"),
+    }
 }

@@ -129,3 +129,6 @@ pub(super) async fn style() -> Response {
     ];
     (headers, include_str!("style.css")).into_response()
 }
+
+#[cfg(test)]
+mod tests;

@@ -118,6 +118,9 @@ pub(super) static TEXT: Text = Text {
         locked: "Bei der nächsten Anmeldung mit diesem Browser wird Ihre Organisation gebeten, \
                  noch einmal zu prüfen, wer Sie sind. Tut sie es nicht, fragen wir Sie, bevor \
                  Sie angemeldet werden.",
+        try_again: "Noch einmal versuchen",
+        try_again_hint: "„Noch einmal versuchen“ bringt Sie erneut zu dieser Organisation, um Sie \
+                         dort abzumelden. Danach kommen Sie auf diese Seite zurück.",
         reference: "Kennung:",
     },
     relogin: Relogin {

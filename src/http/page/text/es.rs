@@ -117,6 +117,9 @@ pub(super) static TEXT: Text = Text {
         locked: "En el próximo inicio de sesión con este navegador pediremos a su organización \
                  que vuelva a comprobar quién es usted. Si no lo hace, le preguntaremos antes \
                  de iniciar la sesión.",
+        try_again: "Intentar de nuevo",
+        try_again_hint: "«Intentar de nuevo» le lleva otra vez a esa organización para cerrar su \
+                         sesión allí. Después volverá a esta página.",
         reference: "Referencia:",
     },
     relogin: Relogin {

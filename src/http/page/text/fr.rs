@@ -117,6 +117,9 @@ pub(super) static TEXT: Text = Text {
         locked: "À la prochaine connexion avec ce navigateur, nous demanderons à votre \
                  organisation de vérifier à nouveau qui vous êtes. Si elle ne le fait pas, nous \
                  vous poserons la question avant de vous connecter.",
+        try_again: "Réessayer",
+        try_again_hint: "« Réessayer » vous conduit de nouveau vers cette organisation, pour vous y \
+                         déconnecter. Vous reviendrez ensuite sur cette page.",
         reference: "Référence :",
     },
     relogin: Relogin {

@@ -99,6 +99,9 @@ pub(in crate::http) struct End {
     pub leg: Legs,
     /// What a re-login lock does.
     pub locked: &'static str,
+    /// On a button, beside an IdP.
+    pub try_again: &'static str,
+    pub try_again_hint: &'static str,
     pub reference: &'static str,
 }
 

@@ -22,6 +22,7 @@ mod key_rotation;
 mod keys;
 mod logout_end;
 mod logout_page;
+mod logout_receipt;
 mod logout_request;
 mod logout_response;
 mod logouts;
@@ -63,6 +64,7 @@ pub use idps::SaveIdp;
 pub use key_rotation::{Begin, KeyReport};
 pub use keys::Keys;
 pub use logout_page::PageAnswer;
+pub use logout_receipt::ReceiptAnswer;
 pub use logouts::{LegStory, LogoutStory};
 pub use next::{
     Browser, Choice, CookieChange, EndParty, LogoutEnd, Next, Page, Reply, transaction_name,

@@ -18,6 +18,7 @@ mod interrupted;
 mod ladder;
 mod language;
 mod late_answer;
+mod logout_receipt;
 mod logout_result;
 mod lost_relay_state;
 mod main_job;

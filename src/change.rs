@@ -300,6 +300,9 @@ pub struct LogoutQuestion {
     pub confirm: Confirm,
     pub initiator: Option<ClientId>,
     pub target: Option<String>,
+    /// The client wants `logout_result` at the target.
+    #[serde(default)]
+    pub result_wanted: bool,
     /// A `post_logout_redirect_uri` was sent and is not on the client's list.
     pub target_refused: bool,
     pub hint: Option<Hint>,

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::display_name::DisplayName;
 use crate::id::IdpId;
 use crate::oidc::{ClaimMap, ClaimMapError, SubjectSource};
 use crate::saml::metadata::Requirements;
@@ -55,6 +56,12 @@ impl Connection {
         }
         let claims = ClaimMap::with_overrides(settings.claims.clone())?;
         Ok(Self { id, settings, metadata, claims })
+    }
+
+    /// What people call it: as its metadata says, else by its id.
+    pub fn name(&self) -> String {
+        let given = self.metadata.display_name.as_deref().and_then(DisplayName::cleaned);
+        given.map_or_else(|| self.id.to_string(), String::from)
     }
 }
 

@@ -6,6 +6,7 @@
 
 // base
 pub mod clock;
+pub mod display_name;
 pub mod duration;
 pub mod id;
 pub mod language;

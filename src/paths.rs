@@ -13,6 +13,8 @@ pub const END_SESSION_ALIASES: [&str; 3] =
 pub const V2_LOGOUT: &str = "/v2/logout";
 /// Followed by `/` and the handle of one logout.
 pub const LOGOUT_PAGE: &str = "/connect/logout";
+/// A signed statement of what became of a logout, for its apps.
+pub const LOGOUT_RECEIPT: &str = "/connect/logout_receipt";
 
 pub const SAML_METADATA: &str = "/saml/metadata";
 pub const SAML_ACS: &str = "/saml/acs";

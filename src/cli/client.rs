@@ -30,6 +30,9 @@ pub(super) enum Command {
 #[derive(Args)]
 pub(super) struct Add {
     id: String,
+    /// What people call the app; pages show it instead of the id
+    #[arg(long, value_name = "N")]
+    name: Option<String>,
     #[arg(long = "redirect-uri", required = true, value_name = "U")]
     redirect_uris: Vec<String>,
     #[arg(long = "post-logout-redirect-uri", value_name = "U")]
@@ -54,6 +57,9 @@ pub(super) struct Add {
     /// The shortest `state` that a logout request may have
     #[arg(long, default_value_t = 0, value_name = "N")]
     min_state_length: usize,
+    /// Add `logout_result` to the final redirect of a logout
+    #[arg(long)]
+    logout_result: bool,
     #[arg(long, default_value = "RS256", value_name = "A", value_parser = parse_serde::<KeyAlgorithm>)]
     id_token_alg: KeyAlgorithm,
     /// A client that cannot keep a secret; it must use PKCE
@@ -114,6 +120,7 @@ fn print(client: &ClientSettings) {
         values => values.iter().for_each(|value| line(name, value)),
     };
     line("client", &client.id);
+    line("name", client.name.as_deref().unwrap_or("none"));
     line("kind", kind(client));
     many("redirect URI", &client.redirect_uris);
     many("post-logout redirect URI", &client.post_logout_redirect_uris);
@@ -126,6 +133,7 @@ fn print(client: &ClientSettings) {
     line("scope of a logout", &word(&client.scope));
     line("confirmation", &word(&client.confirm));
     line("shortest state", &client.min_state_length.to_string());
+    line("logout_result", if client.logout_result { "added" } else { "not added" });
     line("ID tokens", &word(&client.id_token_alg));
 }
 
@@ -142,6 +150,7 @@ impl Add {
     fn settings(self) -> ClientSettings {
         ClientSettings {
             id: self.id,
+            name: self.name,
             redirect_uris: self.redirect_uris,
             post_logout_redirect_uris: self.post_logout_redirect_uris,
             allowed_logout_urls: self.allowed_logout_urls,
@@ -151,6 +160,7 @@ impl Add {
             scope: self.scope,
             confirm: self.confirm,
             min_state_length: self.min_state_length,
+            logout_result: self.logout_result,
             id_token_alg: self.id_token_alg,
             public: self.public,
         }

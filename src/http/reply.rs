@@ -169,10 +169,10 @@ fn show(app: &App, layout: &page::Layout, shown: Page) -> Response {
             let action = action.as_deref();
             layout.html(&page::LogoutWaiting { layout, idp: &idp, leg: &leg, action })
         }
-        Page::LogoutEnd { logout, continue_to, locked } => {
+        Page::LogoutEnd(end) => {
             let own_page = app.issuer().url(paths::SAML_LOGOUT);
-            let continue_to = continue_to.as_deref();
-            layout.html(&page::LogoutEnd::of(&logout, continue_to, locked, &own_page, layout))
+            let action = end.handle.as_ref().map(page_url);
+            layout.html(&page::LogoutEnd::of(&end, action.as_deref(), &own_page, layout))
         }
         Page::Relogin { handle, idp, csrf } => layout.html(&page::Relogin {
             layout,

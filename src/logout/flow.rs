@@ -31,6 +31,11 @@ pub enum Event {
     GaveUp {
         leg: LegId,
     },
+    /// The person has an IdP asked once more, whose leg was closed. `asked` is fresh.
+    TriedAgain {
+        leg: LegId,
+        asked: Asked,
+    },
     DeadlinePassed,
     /// A worker takes every leg that is due.
     Leased,
@@ -157,6 +162,7 @@ impl Flow {
             Event::GaveUp { leg } => {
                 self.close_waiting(Some(leg), "the person did not wait for the answer");
             }
+            Event::TriedAgain { leg, asked } => return self.try_again(leg, asked),
             Event::DeadlinePassed => self.deadline_passed(),
             Event::Leased => return Some(Next::Tell(self.lease())),
             Event::Tried { leg, attempt } => self.tried(leg, attempt),
@@ -245,22 +251,49 @@ impl Flow {
         Some(Next::AskIdp(id))
     }
 
+    /// Whatever is known stays so until an answer proves something else. An IdP that had never been
+    /// asked now has been.
+    fn try_again(&mut self, id: LegId, asked: Asked) -> Option<Next> {
+        let leg = self.logout.leg(id)?;
+        // The commit of this very question may have succeeded unseen.
+        if leg.asked.as_ref() == Some(&asked) {
+            return Some(Next::AskIdp(id));
+        }
+        if !self.logout.can_try_again(leg, self.now) {
+            return None;
+        }
+        let never_asked = leg.outcome() == Some(LegOutcome::NotSent);
+        let silent = silent(&leg.party);
+        self.records.push(describe(AuditKind::LegSent, self.before.id, leg).detail("once more"));
+        let leg = self.logout.legs.iter_mut().find(|leg| leg.id == id)?;
+        leg.asked = Some(asked);
+        leg.tried_again_at = Some(self.now);
+        if never_asked {
+            self.close(id, silent, "asked when the person wished it, no answer yet".to_owned());
+        }
+        Some(Next::AskIdp(id))
+    }
+
     /// An answer counts while it is awaited. A later one only counts if it is proven and what is
-    /// known so far is not; a second proven answer changes nothing.
+    /// known so far is not, or the IdP was asked once more; a second proven answer changes nothing.
     fn answered(&mut self, id: LegId, answer: Answer) {
         let Some(leg) = self.logout.leg(id).filter(|leg| leg.is_idp()) else { return };
         let counts = match &leg.state {
             LegState::Waiting { .. } => true,
             LegState::Closed { outcome, .. } => {
+                let unproven = matches!(outcome, LegOutcome::NoAnswer | LegOutcome::Unconfirmed);
                 answer.proven
                     && (leg.asked.is_some() || leg.is_by_soap())
-                    && matches!(outcome, LegOutcome::NoAnswer | LegOutcome::Unconfirmed)
+                    && (unproven || leg.tried_again_at.is_some())
             }
             LegState::Due { .. } => leg.is_by_soap(),
             LegState::Planned => false,
         };
         if counts {
             self.close(id, answer.outcome, answer.detail);
+            if let Some(leg) = self.logout.legs.iter_mut().find(|leg| leg.id == id) {
+                leg.tried_again_at = None;
+            }
         }
     }
 
@@ -311,11 +344,7 @@ impl Flow {
             .iter()
             .filter(|leg| only.is_none_or(|only| only == leg.id))
             .filter(|leg| leg.is_idp() && matches!(leg.state, LegState::Waiting { .. }))
-            .map(|leg| match &leg.party {
-                // The login URL was visited, which is all that could be done there.
-                Party::Idp { rung: Rung::LoginUrl { .. }, .. } => (leg.id, LegOutcome::Unconfirmed),
-                _ => (leg.id, LegOutcome::NoAnswer),
-            })
+            .map(|leg| (leg.id, silent(&leg.party)))
             .collect();
         for (id, outcome) in waiting {
             self.close(id, outcome, why.to_owned());
@@ -440,6 +469,15 @@ impl Flow {
         }));
         changes.extend(self.records.drain(..).map(Change::Record));
         changes
+    }
+}
+
+/// What is known of an IdP that was asked and does not answer.
+fn silent(party: &Party) -> LegOutcome {
+    match party {
+        // The login URL was visited, which is all that could be done there.
+        Party::Idp { rung: Rung::LoginUrl { .. }, .. } => LegOutcome::Unconfirmed,
+        _ => LegOutcome::NoAnswer,
     }
 }
 

@@ -1,9 +1,10 @@
 //! One logout: a durable transaction with legs, a deadline and an outcome.
 //!
 //! [`plan`] makes the legs, [`ladder`] chooses how an IdP is asked, [`flow`] moves the whole from
-//! event to event, [`outcome`] says what is known, [`retry`] when a party is told again,
-//! [`relogin_lock`] what is left behind where an IdP has not confirmed, [`explain`] puts it into
-//! sentences for operators, and [`selection`] is what a person ticked.
+//! event to event, [`outcome`] says what is known, [`retry`] when a party is told again, `try_again`
+//! when the person may have an IdP asked once more, [`relogin_lock`] what is left behind where an IdP
+//! has not confirmed, [`explain`] puts it into sentences for operators, and [`selection`] is what a
+//! person ticked.
 
 pub mod explain;
 pub mod flow;
@@ -13,6 +14,7 @@ pub mod plan;
 pub mod relogin_lock;
 pub mod retry;
 pub mod selection;
+mod try_again;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +22,7 @@ use crate::audit::{AuditEvent, AuditKind};
 use crate::clock::Timestamp;
 use crate::id::{BrowserSessionId, ClientId, IdpId, LegId, LogoutId};
 use crate::language::Language;
-use crate::oidc::{FrontchannelLogoutUri, LogoutScope, Subject};
+use crate::oidc::{FrontchannelLogoutUri, LogoutScope, Subject, with_logout_result};
 use crate::saml::{NameId, SessionIndex};
 use crate::secret::TokenHash;
 use crate::session::Sid;
@@ -58,6 +60,9 @@ pub struct LogoutDocument {
     /// Where the person goes at the end. It was checked against the client's list when the logout
     /// began, and carries the client's `state`; nothing that arrives later can change it.
     pub target: Option<String>,
+    /// The target gets `logout_result`, as its client has settled.
+    #[serde(default)]
+    pub result_wanted: bool,
     /// The language that was asked for with the logout; else each request of the browser says which.
     #[serde(default)]
     pub language: Option<Language>,
@@ -129,6 +134,10 @@ pub struct Leg {
     /// When somebody last had a party that was given up told again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retried_at: Option<Timestamp>,
+    /// When the person had the IdP asked once more, after the leg was closed. Its outcome stays until
+    /// a proven answer comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried_again_at: Option<Timestamp>,
     /// The LogoutRequest that was sent for it; kept when the leg is closed, so that a late answer
     /// still finds it.
     #[serde(skip)]
@@ -240,6 +249,16 @@ impl Logout {
 
     pub fn outcome(&self) -> Outcome {
         Outcome::of(&self.legs)
+    }
+
+    /// Where the person goes now: the target, with the result as it is known now if its client
+    /// wants that.
+    pub fn onward(&self) -> Option<String> {
+        let target = self.document.target.as_deref()?;
+        Some(match self.document.result_wanted {
+            true => with_logout_result(target, self.outcome().as_str()),
+            false => target.to_owned(),
+        })
     }
 
     /// The parties that we are still to tell ourselves.

@@ -61,6 +61,7 @@ pub fn legs(
         party,
         state,
         retried_at: None,
+        tried_again_at: None,
         asked: None,
         principal,
     };

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::display_name::{DisplayName, InvalidDisplayName};
 use crate::id::{ClientId, IdpId};
 use crate::keys::KeyAlgorithm;
 
@@ -23,6 +24,9 @@ const MAX_LIST: usize = 64;
 #[serde(deny_unknown_fields)]
 pub struct ClientSettings {
     pub id: String,
+    /// What people call the app; pages show it instead of the id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     #[serde(default)]
     pub redirect_uris: Vec<String>,
     #[serde(default)]
@@ -45,6 +49,9 @@ pub struct ClientSettings {
     /// Shortest `state` that is accepted at logout, in characters; 0 makes `state` optional.
     #[serde(default)]
     pub min_state_length: usize,
+    /// Whether the final redirect of a logout carries `logout_result`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub logout_result: bool,
     #[serde(default)]
     pub id_token_alg: KeyAlgorithm,
     /// A client that cannot keep a secret: a native or browser app. It must use PKCE.
@@ -81,6 +88,7 @@ pub enum Confirm {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Client {
     pub id: ClientId,
+    pub name: Option<DisplayName>,
     pub redirect_uris: Vec<RegisteredRedirectUri>,
     pub post_logout_redirect_uris: Vec<RegisteredRedirectUri>,
     pub allowed_logout_urls: Vec<AllowedLogoutUrl>,
@@ -92,6 +100,7 @@ pub struct Client {
     pub confirm: Confirm,
     /// In characters.
     pub min_state_length: usize,
+    pub logout_result: bool,
     pub id_token_alg: KeyAlgorithm,
     pub public: bool,
 }
@@ -112,6 +121,9 @@ impl Client {
             .id
             .parse()
             .map_err(|_| ClientError::Id { key: "id", value: settings.id.clone() })?;
+        let name = settings.name.as_deref().map(str::parse).transpose().map_err(|error| {
+            ClientError::Name { value: settings.name.clone().unwrap_or_default(), error }
+        })?;
         if settings.redirect_uris.is_empty() {
             return Err(ClientError::NoRedirectUri);
         }
@@ -140,6 +152,7 @@ impl Client {
         });
         Ok(Self {
             id,
+            name,
             frontchannel_logout_uri: frontchannel_logout_uri.transpose()?,
             redirect_uris,
             post_logout_redirect_uris: uris(
@@ -156,6 +169,7 @@ impl Client {
             scope: settings.scope,
             confirm: settings.confirm,
             min_state_length,
+            logout_result: settings.logout_result,
             id_token_alg: settings.id_token_alg,
             public: settings.public,
         })
@@ -168,6 +182,7 @@ impl Client {
         };
         ClientSettings {
             id: self.id.to_string(),
+            name: self.name.as_ref().map(ToString::to_string),
             redirect_uris: texts(&self.redirect_uris),
             post_logout_redirect_uris: texts(&self.post_logout_redirect_uris),
             allowed_logout_urls: self.allowed_logout_urls.iter().map(|u| u.to_string()).collect(),
@@ -180,6 +195,7 @@ impl Client {
             scope: self.scope,
             confirm: self.confirm,
             min_state_length: self.min_state_length,
+            logout_result: self.logout_result,
             id_token_alg: self.id_token_alg,
             public: self.public,
         }
@@ -227,6 +243,8 @@ impl Client {
 pub enum ClientError {
     #[error("{key}: {value:?} is not an id; use 1 to 128 characters of A-Z a-z 0-9 - . _ ~")]
     Id { key: &'static str, value: String },
+    #[error("name: {value:?} {error}")]
+    Name { value: String, error: InvalidDisplayName },
     #[error("redirect_uris: is empty; add where the app receives its sign-ins")]
     NoRedirectUri,
     #[error("{key}: {value:?} {error}")]
@@ -253,6 +271,7 @@ impl ClientError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Id { .. } => "invalid_id",
+            Self::Name { .. } => "invalid_name",
             Self::NoRedirectUri => "no_redirect_uri",
             Self::RedirectUri { error, .. } => error.code(),
             Self::AllowedLogoutUrl { error, .. } => error.code(),
@@ -301,136 +320,4 @@ fn backchannel_uri(text: &str, public: bool) -> Result<Url, ClientError> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    /// A confidential client with one URI of each kind.
-    pub(in crate::oidc) fn settings() -> ClientSettings {
-        ClientSettings {
-            id: "app".to_owned(),
-            redirect_uris: vec!["https://app.example.com/cb".to_owned()],
-            post_logout_redirect_uris: vec!["https://app.example.com/bye?a=b".to_owned()],
-            allowed_logout_urls: vec!["https://*.example.com, https://a.example.org/x,".to_owned()],
-            backchannel_logout_uri: Some("https://app.example.com/bcl?tenant=7".to_owned()),
-            ..ClientSettings::default()
-        }
-    }
-
-    pub(in crate::oidc) fn client() -> Client {
-        Client::parse(settings()).unwrap()
-    }
-
-    #[test]
-    fn the_defaults_are_those_of_the_configuration() {
-        let json = r#"{"id":"app","redirect_uris":["https://app.example.com/cb"]}"#;
-        let client = Client::parse(serde_json::from_str(json).unwrap()).unwrap();
-        assert_eq!(client.scope, LogoutScope::AllAppsAndIdp);
-        assert_eq!(client.confirm, Confirm::Auto);
-        assert_eq!(client.id_token_alg, KeyAlgorithm::Rs256);
-        assert_eq!((client.min_state_length, client.public), (0, false));
-        assert!(client.may_use(&"any".parse().unwrap()));
-    }
-
-    #[test]
-    fn settings_survive_a_round_trip() {
-        let client = client();
-        assert_eq!(client.allowed_logout_urls.len(), 2);
-        let json = serde_json::to_string(&client.settings()).unwrap();
-        let again = Client::parse(serde_json::from_str(&json).unwrap()).unwrap();
-        assert_eq!(again, client);
-        assert!(json.contains(r#""scope":"all_apps_and_idp","confirm":"auto""#), "{json}");
-        assert!(json.contains(r#""id_token_alg":"RS256""#), "{json}");
-    }
-
-    #[test]
-    fn unknown_keys_and_values_are_errors() {
-        for json in [
-            r#"{"id":"app","redirect_uri":["https://app.example.com/cb"]}"#,
-            r#"{"id":"app","scope":"everything"}"#,
-            r#"{"id":"app","id_token_alg":"none"}"#,
-            r#"{"id":"app","id_token_alg":"HS256"}"#,
-            r#"{"redirect_uris":[]}"#,
-        ] {
-            assert!(serde_json::from_str::<ClientSettings>(json).is_err(), "{json}");
-        }
-    }
-
-    #[test]
-    fn errors_name_the_key_the_value_and_the_mend() {
-        let error = |change: fn(&mut ClientSettings)| {
-            let mut settings = settings();
-            change(&mut settings);
-            Client::parse(settings).unwrap_err().to_string()
-        };
-        assert_eq!(
-            error(|s| s.redirect_uris.push("https://a/cb#x".to_owned())),
-            r##"redirect_uris: "https://a/cb#x" has a fragment; remove everything from the # on"##
-        );
-        assert_eq!(
-            error(|s| s.allowed_logout_urls = vec!["*.example.com".to_owned()]),
-            "allowed_logout_urls: \"*.example.com\" has no scheme; \
-             write for example https://*.example.com"
-        );
-        assert!(error(|s| s.id = "a b".to_owned()).starts_with(r#"id: "a b" is not an id"#));
-        assert!(error(|s| s.idps = vec![String::new()]).starts_with("idps:"));
-        assert!(error(|s| s.redirect_uris.clear()).starts_with("redirect_uris: is empty"));
-        assert!(error(|s| s.min_state_length = 5000).starts_with("min_state_length: 5000"));
-        assert_eq!(error(|s| s.idps = vec!["a".to_owned(); 65]), "idps: has more than 64 entries");
-    }
-
-    #[test]
-    fn a_back_channel_uri_is_https_or_a_confidential_clients_http() {
-        let parse = |uri: &str, public: bool| {
-            let uri = Some(uri.to_owned());
-            Client::parse(ClientSettings { backchannel_logout_uri: uri, public, ..settings() })
-        };
-        for (uri, confidential, public) in [
-            ("https://app.example.com/bcl?tenant=7", true, true),
-            ("http://localhost:3000/bcl", true, true),
-            ("http://app:8080/bcl", true, false),
-            ("https://app.example.com/bcl#x", false, false),
-            ("https://u@app.example.com/bcl", false, false),
-            ("/bcl", false, false),
-            ("ftp://app.example.com/", false, false),
-        ] {
-            assert_eq!(parse(uri, false).is_ok(), confidential, "{uri}");
-            assert_eq!(parse(uri, true).is_ok(), public, "{uri}");
-        }
-    }
-
-    #[test]
-    fn uris_of_requests_are_checked_against_their_own_list() {
-        let client = client();
-        let (cb, bye) = ("https://app.example.com/cb", "https://app.example.com/bye?a=b");
-        assert_eq!(client.redirect_uri(cb).unwrap().as_str(), cb);
-        assert_eq!(client.post_logout_uri(bye).unwrap().as_str(), bye);
-        assert_eq!(client.redirect_uri(bye), Err(RedirectUriError::NotRegistered));
-        assert_eq!(client.post_logout_uri(cb), Err(RedirectUriError::NotRegistered));
-        assert_eq!(
-            client.post_logout_uri("https://app.example.com/bye?a=b&c"),
-            Err(RedirectUriError::NotRegistered)
-        );
-        assert!(client.return_to("https://x.example.com?y").is_some());
-        assert!(client.return_to("https://example.net").is_none());
-    }
-
-    #[test]
-    fn only_a_public_client_may_vary_the_loopback_port() {
-        let client = |public| {
-            let redirect_uris = vec!["http://127.0.0.1/cb".to_owned()];
-            Client::parse(ClientSettings { redirect_uris, public, ..settings() }).unwrap()
-        };
-        assert!(client(true).redirect_uri("http://127.0.0.1:51234/cb").is_ok());
-        assert!(client(false).redirect_uri("http://127.0.0.1:51234/cb").is_err());
-        assert!(client(false).redirect_uri("http://127.0.0.1/cb").is_ok());
-    }
-
-    #[test]
-    fn a_state_policy_counts_characters() {
-        let client = Client::parse(ClientSettings { min_state_length: 22, ..settings() }).unwrap();
-        assert!(client.accepts_state(Some(&"é".repeat(22))));
-        assert!(!client.accepts_state(Some(&"é".repeat(21))));
-        assert!(!client.accepts_state(None));
-        assert!(self::client().accepts_state(None));
-    }
-}
+pub(super) mod tests;

@@ -53,6 +53,8 @@ pub fn document(issuer: &Issuer, algorithms: impl IntoIterator<Item = KeyAlgorit
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
         "authorization_response_iss_parameter_supported": true,
+        // Of our own, described in docs/api.md.
+        "logout_receipt_endpoint": issuer.url(paths::LOGOUT_RECEIPT),
         "backchannel_logout_supported": true,
         "backchannel_logout_session_supported": true,
         "frontchannel_logout_supported": true,

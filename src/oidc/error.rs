@@ -5,7 +5,7 @@ use std::fmt;
 use super::params::{Duplicate, ParamsError};
 
 /// The registered error codes that this service gives (RFC 6749 4.1.2.1 and 5.2, RFC 6750 3.1,
-/// OpenID Connect Core 3.1.2.6).
+/// OpenID Connect Core 3.1.2.6), and one of our own.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ErrorCode {
     InvalidRequest,
@@ -26,6 +26,8 @@ pub enum ErrorCode {
     RegistrationNotSupported,
     ServerError,
     TemporarilyUnavailable,
+    /// Of our own, at the endpoint for receipts: no logout of that session that this client may read.
+    UnknownSession,
 }
 
 impl ErrorCode {
@@ -49,6 +51,7 @@ impl ErrorCode {
             Self::RegistrationNotSupported => "registration_not_supported",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::UnknownSession => "unknown_session",
         }
     }
 
@@ -57,6 +60,7 @@ impl ErrorCode {
         match self {
             Self::InvalidClient | Self::InvalidToken => 401,
             Self::InsufficientScope => 403,
+            Self::UnknownSession => 404,
             Self::ServerError => 500,
             Self::TemporarilyUnavailable => 503,
             _ => 400,

@@ -255,9 +255,7 @@ impl UseCases {
             if client.may_use(&idp)
                 && let Ok(connection) = view.connection(&idp, now).await
             {
-                let name = connection.metadata.display_name.clone();
-                let name = name.unwrap_or_else(|| idp.to_string());
-                choices.push(Choice { idp, name });
+                choices.push(Choice { idp, name: connection.name() });
             }
         }
         Ok(match choices.as_slice() {

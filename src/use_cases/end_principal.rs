@@ -273,6 +273,7 @@ impl UseCases {
             idps: IdpLegs::BegunBy { ids: asking.ids.clone(), presence },
             initiator: None,
             target: None,
+            result_wanted: false,
             language: None,
             lock: None,
             page_seed: self.page_seed(),

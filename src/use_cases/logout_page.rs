@@ -1,8 +1,9 @@
 //! `/connect/logout/{handle}`: the question, the waiting page and the end of one logout.
 
 use crate::change::{Change, LogoutQuestion};
+use crate::clock::Timestamp;
 use crate::id::LegId;
-use crate::logout::Event;
+use crate::logout::{Event, Logout};
 use crate::oidc::LogoutScope;
 use crate::policy::WhoseSession;
 use crate::secret::Token;
@@ -19,6 +20,8 @@ pub enum PageAnswer {
     AskAgain,
     /// Not to wait for the IdP of this leg any longer.
     GoOn(Option<LegId>),
+    /// At the end: to have the IdP of this leg asked once more.
+    TryAgain(LegId),
 }
 
 impl UseCases {
@@ -26,13 +29,22 @@ impl UseCases {
     pub async fn logout_page(&self, handle: &Token, browser: &Browser) -> Result<Reply, Failure> {
         let read = self.store().logout(LogoutKey::Handle(handle.hash())).await?;
         if let Some(found) = read.found {
-            return self.go_on(found.logout, Some(handle), Vec::new(), false, read.now).await;
+            let (logout, now) = (found.logout, read.now);
+            if Self::has_come_back(&logout, now) {
+                let continue_to = logout.onward();
+                return self.end_page(logout, Some(handle), continue_to, now).await;
+            }
+            return self.go_on(logout, Some(handle), Vec::new(), false, now).await;
         }
         let question = self.store().logout_question(handle.hash()).await?;
         let question = question.ok_or_else(unknown_page)?;
         if !question.asked {
             return self.decide(question, handle, browser, true).await;
         }
+        let app = match &question.initiator {
+            Some(client) => Some(self.view().await?.client_name(client).await?),
+            None => None,
+        };
         // Whom it reaches is told to the browser of that session only.
         let read = self.store().browser_sessions(browser.session_hash(), None).await?;
         let parties = match &read.found {
@@ -41,7 +53,7 @@ impl UseCases {
         };
         let page = Reply::page(Page::ConfirmLogout {
             handle: handle.clone(),
-            app: question.initiator.as_ref().map(ToString::to_string),
+            app,
             everywhere: question.scope != LogoutScope::OpOnly,
             parties,
             csrf: self.form_proof(OwnForm::ConfirmLogout, handle, browser),
@@ -63,6 +75,10 @@ impl UseCases {
     ) -> Result<Reply, Failure> {
         let events = match answer {
             PageAnswer::AskAgain => Some(Vec::new()),
+            PageAnswer::TryAgain(leg) => {
+                let (logout, now) = self.begun(handle).await?;
+                return self.try_again(logout, leg, handle, now).await;
+            }
             PageAnswer::GoOn(leg) => {
                 Some(leg.map(|leg| Event::GaveUp { leg }).into_iter().collect())
             }
@@ -103,9 +119,14 @@ impl UseCases {
         events: Vec<Event>,
         again: bool,
     ) -> Result<Reply, Failure> {
+        let (logout, now) = self.begun(handle).await?;
+        self.go_on(logout, Some(handle), events, again, now).await
+    }
+
+    async fn begun(&self, handle: &Token) -> Result<(Logout, Timestamp), Failure> {
         let read = self.store().logout(LogoutKey::Handle(handle.hash())).await?;
         let found = read.found.ok_or_else(unknown_page)?;
-        self.go_on(found.logout, Some(handle), events, again, read.now).await
+        Ok((found.logout, read.now))
     }
 
     async fn keep(&self, handle: &Token) -> Result<Option<Reply>, Failure> {

@@ -148,7 +148,7 @@ impl UseCases {
         }
         match connection {
             Some(connection) => self.answer(&connection, owed, logouts).await,
-            None => Ok(end_page(logouts.pop().unwrap_or(logout))),
+            None => self.end_page(logouts.pop().unwrap_or(logout), None, None, now).await,
         }
     }
 
@@ -297,7 +297,10 @@ impl UseCases {
                 });
             }
             let reply = match logout {
-                Some(logout) => end_page(logout.clone()),
+                Some(logout) => {
+                    let now = self.now().await?;
+                    self.end_page(logout.clone(), None, None, now).await?
+                }
                 None => Reply::page(Page::NobodySignedIn),
             };
             return Ok(reply.framed_by(pages_of(connection)));
@@ -342,10 +345,6 @@ impl UseCases {
 fn owes_frames(logouts: &[Logout]) -> Option<&Logout> {
     let owes = |logout: &&Logout| logout.has_open_frame() && logout.document.owed_answer.is_some();
     logouts.iter().rfind(owes)
-}
-
-fn end_page(logout: Logout) -> Reply {
-    Reply::page(Page::LogoutEnd { logout: Box::new(logout), continue_to: None, locked: false })
 }
 
 /// Where an IdP's own pages are, of which one may hold ours in a frame.

@@ -96,7 +96,11 @@ impl UseCases {
             }
         };
         if let Some(handle) = handle {
-            reply = self.at_its_page(reply, handle);
+            reply = match leg.tried_again_at {
+                // Back to where the person asked from.
+                Some(_) => self.to_its_page(handle),
+                None => self.at_its_page(reply, handle),
+            };
         }
         if let Some(asked) = &leg.asked {
             let name = transaction_name(&asked.request_id);
@@ -142,10 +146,9 @@ impl UseCases {
         events: Vec<Event>,
         now: Timestamp,
     ) -> Result<Reply, Failure> {
-        let (logout, ..) = self.advance(logout, events, now).await?;
-        let (continue_to, language) = (logout.document.target.clone(), logout.document.language);
-        let page = Page::LogoutEnd { logout: Box::new(logout), continue_to, locked: false };
-        Ok(Reply::page(page).in_language(language))
+        let (logout, _, now) = self.advance(logout, events, now).await?;
+        let continue_to = logout.onward();
+        self.end_page(logout, None, continue_to, now).await
     }
 
     async fn record_refused(&self, logout: &Logout, leg: &Leg, reason: &str, now: Timestamp) {

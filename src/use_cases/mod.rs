@@ -23,7 +23,9 @@ mod idp_save;
 mod idps;
 mod key_rotation;
 mod keys;
+mod logout_end;
 mod logout_page;
+mod logout_receipt;
 mod logout_request;
 mod logout_response;
 mod logouts;
@@ -69,8 +71,12 @@ pub use idp_save::{NewSettings, SaveIdp};
 pub use key_rotation::{Begin, KeyReport};
 pub use keys::Keys;
 pub use logout_page::PageAnswer;
+pub use logout_receipt::ReceiptAnswer;
 pub use logouts::{LegStory, LogoutStory};
-pub use next::{Browser, Choice, CookieChange, Next, Page, Reply, transaction_name};
+pub use next::{
+    Browser, Choice, CookieChange, EndParty, LeftParty, LogoutEnd, Next, Page, Reply,
+    transaction_name,
+};
 pub use parties::ListedParty;
 pub use person_page::{NothingEnded, PersonForm};
 pub use registry::RegisteredClient;

@@ -1,6 +1,6 @@
 use crate::id::LegId;
 use crate::language::Language;
-use crate::logout::Logout;
+use crate::logout::{Logout, PartyId};
 use crate::oidc::Params;
 use crate::saml::PostForm;
 use crate::secret::{Token, TokenHash};
@@ -34,7 +34,10 @@ pub enum Next {
 #[derive(Debug)]
 pub enum Page {
     /// Several IdPs could sign this person in: the same request again, with an IdP chosen.
-    ChooseIdp { params: Params, choices: Vec<Choice> },
+    ChooseIdp {
+        params: Params,
+        choices: Vec<Choice>,
+    },
     ConfirmLogout {
         handle: Token,
         app: Option<String>,
@@ -54,18 +57,53 @@ pub enum Page {
     },
     /// The person said no.
     KeptSignedIn,
-    /// An IdP has been asked and has not answered.
-    LogoutWaiting { handle: Option<Token>, leg: LegId, idp: String },
+    /// An IdP has been asked and has not answered. `idp` is its name.
+    LogoutWaiting {
+        handle: Option<Token>,
+        leg: LegId,
+        idp: String,
+    },
     /// The IdP signed somebody in again by what was logged out: do they want that?
-    Relogin { handle: Token, idp: String, csrf: String },
-    /// The truth about one logout. `continue_to` is offered as a link where the browser could not
-    /// prove that this logout is its own.
-    /// `locked`: this browser's next sign-in demands a fresh authentication.
-    LogoutEnd { logout: Box<Logout>, continue_to: Option<String>, locked: bool },
+    Relogin {
+        handle: Token,
+        idp: String,
+        csrf: String,
+    },
+    LogoutEnd(LogoutEnd),
     /// An IdP's answer that belongs to no logout we know.
     UnknownAnswer,
     /// Nobody was signed in, and no registered URL was given to go to.
     NobodySignedIn,
+}
+
+/// The truth about one logout.
+#[derive(Debug)]
+pub struct LogoutEnd {
+    pub logout: Logout,
+    /// One for each leg, in their order.
+    pub parties: Vec<EndParty>,
+    /// Who was left alone on purpose.
+    pub left: Vec<LeftParty>,
+    /// Where this browser brought the handle of the logout: it may do something about it.
+    pub handle: Option<Token>,
+    /// Offered as a link.
+    pub continue_to: Option<String>,
+    /// This browser's next sign-in demands a fresh authentication.
+    pub locked: bool,
+}
+
+#[derive(Debug)]
+pub struct EndParty {
+    pub leg: LegId,
+    pub name: String,
+    /// Whether it may help to ask it once more.
+    pub can_try_again: bool,
+}
+
+#[derive(Debug)]
+pub struct LeftParty {
+    pub id: PartyId,
+    pub name: String,
 }
 
 #[derive(Clone, Debug)]

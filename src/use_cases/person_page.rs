@@ -196,6 +196,7 @@ impl SignOut {
             idps: IdpLegs::Ask,
             initiator: None,
             target: None,
+            result_wanted: false,
             language,
             lock: None,
             page_seed,

@@ -166,6 +166,25 @@ impl View<'_> {
         Ok(known)
     }
 
+    /// What people call this client: its id where it has no name, or cannot be read.
+    pub async fn client_name(&self, id: &ClientId) -> Result<String, StoreError> {
+        let name = match self.client(id).await {
+            Ok(found) => found.and_then(|found| found.client.name.clone()),
+            Err(StoreError::Corrupt(_)) => None,
+            Err(other) => return Err(other),
+        };
+        Ok(name.map_or_else(|| id.to_string(), String::from))
+    }
+
+    /// What people call this IdP, disabled or not: its id where its metadata cannot be used.
+    pub async fn idp_name(&self, id: &IdpId, now: Timestamp) -> Result<String, Failure> {
+        match self.known(id, now).await {
+            Ok(known) => Ok(known.connection.name()),
+            Err(Failure::Connection { .. }) => Ok(id.to_string()),
+            Err(other) => Err(other),
+        }
+    }
+
     /// Whether this connection can be used now.
     pub async fn is_usable(&self, id: &IdpId, now: Timestamp) -> Result<bool, Failure> {
         match self.connection(id, now).await {
@@ -217,11 +236,12 @@ impl KnownParties {
     /// What people call it; our own id of it where nobody has said.
     pub fn name(&self, party: &PartyId) -> String {
         match party {
-            PartyId::App { client } => client.to_string(),
+            PartyId::App { client } => {
+                let name = self.clients.get(client).and_then(|known| known.name.clone());
+                name.map_or_else(|| client.to_string(), String::from)
+            }
             PartyId::Idp { idp } => {
-                let known = self.connections.get(idp);
-                let name = known.and_then(|connection| connection.metadata.display_name.clone());
-                name.unwrap_or_else(|| idp.to_string())
+                self.connections.get(idp).map_or_else(|| idp.to_string(), |known| known.name())
             }
         }
     }

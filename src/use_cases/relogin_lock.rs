@@ -109,8 +109,7 @@ impl UseCases {
         }
         if let Some(handle) = held.filter(|_| verified.refused) {
             let csrf = self.relogin_csrf(&handle, &pending);
-            let name = connection.metadata.display_name.clone();
-            let idp = name.unwrap_or_else(|| connection.id.to_string());
+            let idp = connection.name();
             return Ok(Reply::page(Page::Relogin { handle, idp, csrf }));
         }
         let record = record.detail("the IdP did not authenticate the person anew");

@@ -161,6 +161,7 @@ impl UseCases {
                     idps: IdpLegs::Skip,
                     initiator: None,
                     target: None,
+                    result_wanted: false,
                     language: None,
                     lock: None,
                     page_seed: self.page_seed(),

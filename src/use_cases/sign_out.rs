@@ -34,6 +34,7 @@ pub(super) struct SignOut {
     pub idps: IdpLegs,
     pub initiator: Option<ClientId>,
     pub target: Option<String>,
+    pub result_wanted: bool,
     pub language: Option<Language>,
     /// The browser that is kept from being signed in again by IdPs that do not confirm, by its
     /// re-login cookie. `None` where no browser asked, or the IdPs were not to be reached.
@@ -54,6 +55,7 @@ impl SignOut {
             idps: IdpLegs::AskDirectly,
             initiator: None,
             target: None,
+            result_wanted: false,
             language: None,
             lock: None,
             page_seed,
@@ -145,6 +147,7 @@ impl UseCases {
                 subject: session.subject.clone(),
                 initiator: wanted.initiator,
                 target: wanted.target,
+                result_wanted: wanted.result_wanted,
                 language: wanted.language,
                 page_seed: wanted.page_seed,
                 owed_answer: None,
@@ -209,9 +212,7 @@ impl UseCases {
 
     /// The browser is here, and a message to an IdP could be sent with it.
     pub(super) fn browser_here(&self, again: bool) -> Event {
-        let request_id = self.rng().saml_id();
-        let relay_state = self.relay_state(&request_id).hash();
-        Event::BrowserHere { asked: Asked { request_id, relay_state }, again }
+        Event::BrowserHere { asked: self.fresh_request(), again }
     }
 
     /// Applies events, and writes down what follows from them.
@@ -248,6 +249,13 @@ impl UseCases {
         Token::from_bytes(mac.split_at(16).0)
     }
 
+    /// What names a LogoutRequest that is yet to be written.
+    pub(super) fn fresh_request(&self) -> Asked {
+        let request_id = self.rng().saml_id();
+        let relay_state = self.relay_state(&request_id).hash();
+        Asked { request_id, relay_state }
+    }
+
     /// The RelayState that goes with a request: nobody can guess it, and the same request always
     /// has the same one, so that it can be sent again.
     fn relay_state(&self, request_id: &str) -> Token {
@@ -261,7 +269,7 @@ impl UseCases {
         let is_of_the_logout = match &reply.next {
             Next::Frames { .. } => true,
             Next::Page(page) => {
-                matches!(**page, Page::LogoutEnd { .. } | Page::LogoutWaiting { .. })
+                matches!(**page, Page::LogoutEnd(_) | Page::LogoutWaiting { .. })
             }
             Next::Redirect(_) | Next::Post(_) => false,
         };
@@ -292,8 +300,8 @@ impl UseCases {
         match step {
             Step::Frames(legs) => Ok(self.frames_page(self.frames_of(&logout, &legs), &logout)),
             Step::AskIdp(leg) => self.ask_idp(&logout, leg, handle, now).await,
-            Step::Wait(leg) => Ok(waiting(&logout, leg, handle)),
-            Step::Finish => self.finish(logout, now).await,
+            Step::Wait(leg) => self.waiting(&logout, leg, handle, now).await,
+            Step::Finish => self.finish(logout, handle, now).await,
             Step::Continue | Step::Tell(_) => {
                 Err(Failure::Internal(format!("logout {}: {step:?} with a browser", logout.id)))
             }
@@ -301,7 +309,7 @@ impl UseCases {
     }
 
     /// The LogoutRequest of one leg, by its binding (SAML Profiles 4.4.4.1).
-    async fn ask_idp(
+    pub(super) async fn ask_idp(
         &self,
         logout: &Logout,
         leg: LegId,
@@ -400,17 +408,32 @@ impl UseCases {
 
     /// The end of the browser's way: who is told beside it is given a moment, then the person goes to the URL
     /// that was checked at the start, or reads what is known.
-    async fn finish(&self, logout: Logout, now: Timestamp) -> Result<Reply, Failure> {
+    async fn finish(
+        &self,
+        logout: Logout,
+        handle: Option<&Token>,
+        now: Timestamp,
+    ) -> Result<Reply, Failure> {
         let until = logout.created_at.plus(self.settings().logout_wait);
         let logout = self.wait_for_told(logout, until, now).await?;
-        Ok(match &logout.document.target {
-            Some(target) => Reply::redirect(target.clone()),
-            None => {
-                let locked = self.store().has_relogin_lock(logout.id).await?;
-                let logout = Box::new(logout);
-                Reply::page(Page::LogoutEnd { logout, continue_to: None, locked })
-            }
-        })
+        match logout.onward() {
+            Some(target) => Ok(Reply::redirect(target)),
+            None => self.end_page(logout, handle, None, now).await,
+        }
+    }
+
+    async fn waiting(
+        &self,
+        logout: &Logout,
+        leg: LegId,
+        handle: Option<&Token>,
+        now: Timestamp,
+    ) -> Result<Reply, Failure> {
+        let idp = match logout.leg(leg).map(|leg| &leg.party) {
+            Some(Party::Idp { idp, .. }) => self.view().await?.idp_name(idp, now).await?,
+            _ => String::new(),
+        };
+        Ok(Reply::page(Page::LogoutWaiting { handle: handle.cloned(), leg, idp }))
     }
 
     /// Waits for the parties that we tell ourselves, at most until this time.
@@ -428,12 +451,4 @@ impl UseCases {
         }
         Ok(logout)
     }
-}
-
-fn waiting(logout: &Logout, leg: LegId, handle: Option<&Token>) -> Reply {
-    let idp = match logout.leg(leg).map(|leg| &leg.party) {
-        Some(Party::Idp { idp, .. }) => idp.to_string(),
-        _ => String::new(),
-    };
-    Reply::page(Page::LogoutWaiting { handle: handle.cloned(), leg, idp })
 }

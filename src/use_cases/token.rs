@@ -77,8 +77,8 @@ impl UseCases {
         Err(Failure::Contended)
     }
 
-    /// The client behind a request to the token endpoint.
-    async fn authenticate_client(
+    /// The client behind a request to the token endpoint, or to another that clients authenticate at.
+    pub(super) async fn authenticate_client(
         &self,
         params: &Params,
         authorization: Option<&str>,

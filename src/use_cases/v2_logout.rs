@@ -66,6 +66,7 @@ impl UseCases {
             confirm: Confirm::Auto,
             initiator: client.map(|client| client.id.clone()),
             target,
+            result_wanted: client.is_some_and(|client| client.logout_result),
             target_refused: false,
             hint: None,
             asked: false,

@@ -22,11 +22,12 @@ pub(super) async fn answer(
     visit: Visit,
 ) -> Result<Response, PageError> {
     let field = |name| visit.params.single(name).ok().flatten().unwrap_or_default();
-    let answer = match field("answer") {
-        "yes" => PageAnswer::SignOut,
-        "no" => PageAnswer::StaySignedIn,
-        "again" => PageAnswer::AskAgain,
-        "continue" => PageAnswer::GoOn(field("leg").parse().ok()),
+    let answer = match (field("answer"), field("leg").parse().ok()) {
+        ("yes", _) => PageAnswer::SignOut,
+        ("no", _) => PageAnswer::StaySignedIn,
+        ("again", _) => PageAnswer::AskAgain,
+        ("continue", leg) => PageAnswer::GoOn(leg),
+        ("try_again", Some(leg)) => PageAnswer::TryAgain(leg),
         _ => {
             let detail = "the form has no such button".into();
             return Err(visit.refuse(&Failure::Browser { code: "answer", detail }));

@@ -4,6 +4,7 @@ mod authorize;
 pub(super) mod discovery;
 mod end_session;
 mod logout_page;
+mod logout_receipt;
 mod token;
 mod userinfo;
 mod v2_logout;
@@ -24,6 +25,7 @@ pub(super) fn routes() -> Router<App> {
         .route(paths::TOKEN, post(token::handle))
         .route(paths::USERINFO, get(userinfo::handle).post(userinfo::handle))
         .route(paths::END_SESSION, end_session())
+        .route(paths::LOGOUT_RECEIPT, post(logout_receipt::handle))
         .route(paths::V2_LOGOUT, get(v2_logout::handle))
         .route(
             &format!("{}/{{handle}}", paths::LOGOUT_PAGE),

@@ -21,10 +21,7 @@ pub(super) async fn handle(
             return refused(&error, None);
         }
     };
-    let authorization = headers.get(header::AUTHORIZATION);
-    // A header that is no text is a header that nobody can read: not the same as none.
-    let authorization = authorization.map(|value| value.to_str().unwrap_or("unreadable"));
-    match app.use_cases().token(&params, authorization).await {
+    match app.use_cases().token(&params, authorization(&headers)).await {
         Ok(TokenAnswer::Tokens(tokens)) => Json(tokens).into_response(),
         Ok(TokenAnswer::Refused { error, www_authenticate }) => {
             tracing::info!(code = error.code().as_str(), "a token request is refused: {error}");
@@ -34,7 +31,12 @@ pub(super) async fn handle(
     }
 }
 
-fn refused(error: &OAuthError, www_authenticate: Option<&'static str>) -> Response {
+/// The header, if there is one. One that is no text is one that nobody can read: not the same as none.
+pub(super) fn authorization(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("unreadable"))
+}
+
+pub(super) fn refused(error: &OAuthError, www_authenticate: Option<&'static str>) -> Response {
     let status = StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::BAD_REQUEST);
     let mut response = (status, Json(error.to_json())).into_response();
     if let Some(value) = www_authenticate {

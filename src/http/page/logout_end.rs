@@ -4,56 +4,74 @@ use askama::Template;
 
 use super::Layout;
 use super::text::{self, Text};
-use crate::logout::{Ends, Leg, LegOutcome, Logout, Outcome, PartyId, Whole};
+use crate::logout::{Ends, Leg, LegOutcome, Outcome, PartyId, Whole};
+use crate::use_cases::{self, EndParty};
 
 #[derive(Template)]
 #[template(path = "logout_end.html")]
 pub(in crate::http) struct LogoutEnd<'a> {
-    pub layout: &'a Layout,
-    pub heading: &'static str,
-    pub summary: &'static str,
-    pub parties: Vec<PartyLine>,
+    layout: &'a Layout,
+    heading: &'static str,
+    summary: &'static str,
+    parties: Vec<PartyLine<'a>>,
     /// A re-login lock holds.
-    pub locked: bool,
-    pub continue_to: Option<&'a str>,
+    locked: bool,
+    continue_to: Option<&'a str>,
     /// Our own page, where the session lives on.
-    pub still_signed_in: Option<&'a str>,
-    pub logout: String,
+    still_signed_in: Option<&'a str>,
+    logout: String,
 }
 
 /// One party of a logout, in words for the person.
-pub(in crate::http) struct PartyLine {
-    pub kind: &'static str,
-    pub name: String,
-    pub text: &'static str,
+struct PartyLine<'a> {
+    kind: &'static str,
+    name: &'a str,
+    text: &'static str,
     /// The style class: `good`, `warn`, `bad` or `soft`.
-    pub tone: &'static str,
+    tone: &'static str,
+    try_again: Option<TryAgain<'a>>,
+}
+
+/// A form with one button.
+struct TryAgain<'a> {
+    action: &'a str,
+    leg: String,
 }
 
 impl<'a> LogoutEnd<'a> {
-    /// `own_page` is where a person sees what a session still holds.
+    /// `action` is the page's own address, where this browser has brought it; `own_page` is where a
+    /// person sees what a session still holds.
     pub(in crate::http) fn of(
-        logout: &Logout,
-        continue_to: Option<&'a str>,
-        locked: bool,
+        end: &'a use_cases::LogoutEnd,
+        action: Option<&'a str>,
         own_page: &'a str,
         layout: &'a Layout,
     ) -> Self {
         let text = layout.text;
-        let parties = logout.legs.iter().map(|leg| party_line(leg, text));
-        let left = logout.document.left.iter();
-        let left = left.map(|party| line(party, text, text.end.leg.left, "soft"));
-        let (heading, summary) = whole(Whole::of(logout), &text.end);
+        let (heading, summary) = whole(Whole::of(&end.logout), &text.end);
+        let legs = end.logout.legs.iter().zip(&end.parties);
+        let legs = legs.map(|(leg, party)| party_line(leg, party, action, text));
+        let left = end.left.iter().map(|party| PartyLine {
+            kind: kind(&party.id, text),
+            name: &party.name,
+            text: text.end.leg.left,
+            tone: "soft",
+            try_again: None,
+        });
         Self {
             layout,
             heading,
             summary,
-            parties: parties.chain(left).collect(),
-            locked,
-            continue_to,
-            still_signed_in: (logout.document.ends == Ends::Apps).then_some(own_page),
-            logout: logout.id.to_string(),
+            parties: legs.chain(left).collect(),
+            locked: end.locked,
+            continue_to: end.continue_to.as_deref(),
+            still_signed_in: (end.logout.document.ends == Ends::Apps).then_some(own_page),
+            logout: end.logout.id.to_string(),
         }
+    }
+
+    fn offers_to_try_again(&self) -> bool {
+        self.parties.iter().any(|party| party.try_again.is_some())
     }
 }
 
@@ -74,27 +92,37 @@ fn whole(whole: Whole, text: &text::End) -> (&'static str, &'static str) {
     }
 }
 
-fn party_line(leg: &Leg, text: &Text) -> PartyLine {
-    let known = &text.end.leg;
-    let (said, tone) = match leg.outcome() {
-        None => (known.open, "warn"),
-        Some(LegOutcome::Confirmed) => (known.confirmed, "good"),
-        Some(LegOutcome::Partial) => (known.partial, "warn"),
-        Some(LegOutcome::Refused) => (known.refused, "bad"),
-        Some(LegOutcome::Unconfirmed) if leg.is_frame() => (known.unconfirmed_frame, "warn"),
-        Some(LegOutcome::Unconfirmed) => (known.unconfirmed, "warn"),
-        Some(LegOutcome::NoAnswer) => (known.no_answer, "bad"),
-        Some(LegOutcome::NotSent) => (known.not_sent, "bad"),
-        Some(LegOutcome::NotPossible) => (known.not_possible, "bad"),
-        Some(LegOutcome::DeadLetter) => (known.dead_letter, "bad"),
-    };
-    line(&PartyId::from(&leg.party), text, said, tone)
+fn party_line<'a>(
+    leg: &Leg,
+    party: &'a EndParty,
+    action: Option<&'a str>,
+    text: &Text,
+) -> PartyLine<'a> {
+    let kind = kind(&PartyId::from(&leg.party), text);
+    let try_again = action.filter(|_| party.can_try_again);
+    let try_again = try_again.map(|action| TryAgain { action, leg: party.leg.to_string() });
+    let (text, tone) = known(leg, &text.end.leg);
+    PartyLine { kind, name: &party.name, text, tone, try_again }
 }
 
-fn line(party: &PartyId, text: &Text, said: &'static str, tone: &'static str) -> PartyLine {
-    let (kind, name) = match party {
-        PartyId::App { client } => (text.end.app, client.to_string()),
-        PartyId::Idp { idp } => (text.end.idp, idp.to_string()),
-    };
-    PartyLine { kind, name, text: said, tone }
+fn kind(party: &PartyId, text: &Text) -> &'static str {
+    match party {
+        PartyId::App { .. } => text.end.app,
+        PartyId::Idp { .. } => text.end.idp,
+    }
+}
+
+fn known(leg: &Leg, text: &text::Legs) -> (&'static str, &'static str) {
+    match leg.outcome() {
+        None => (text.open, "warn"),
+        Some(LegOutcome::Confirmed) => (text.confirmed, "good"),
+        Some(LegOutcome::Partial) => (text.partial, "warn"),
+        Some(LegOutcome::Refused) => (text.refused, "bad"),
+        Some(LegOutcome::Unconfirmed) if leg.is_frame() => (text.unconfirmed_frame, "warn"),
+        Some(LegOutcome::Unconfirmed) => (text.unconfirmed, "warn"),
+        Some(LegOutcome::NoAnswer) => (text.no_answer, "bad"),
+        Some(LegOutcome::NotSent) => (text.not_sent, "bad"),
+        Some(LegOutcome::NotPossible) => (text.not_possible, "bad"),
+        Some(LegOutcome::DeadLetter) => (text.dead_letter, "bad"),
+    }
 }

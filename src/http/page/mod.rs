@@ -145,3 +145,6 @@ pub(super) async fn style() -> Response {
     ];
     (headers, include_str!("style.css")).into_response()
 }
+
+#[cfg(test)]
+mod tests;

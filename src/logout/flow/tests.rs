@@ -62,6 +62,7 @@ fn logout(legs: Vec<(Party, LegState)>) -> Logout {
         party,
         state,
         retried_at: None,
+        tried_again_at: None,
         asked: None,
         principal: None,
     };
@@ -76,6 +77,7 @@ fn logout(legs: Vec<(Party, LegState)>) -> Logout {
             subject: Subject::stored("sub".into()),
             initiator: None,
             target: None,
+            result_wanted: false,
             language: None,
             page_seed: String::new(),
             owed_answer: None,
@@ -286,6 +288,100 @@ fn the_person_may_have_the_idp_asked_again_or_give_it_up() {
     // Pressed twice: the second press is not about the second IdP.
     let twice = next.logout.on([gave_up], at(4)).logout;
     assert_eq!(outcomes(&twice), [Some(LegOutcome::NoAnswer), None]);
+}
+
+/// A logout whose one IdP leg ended so, in whichever way it does that.
+fn ended(party: Party, outcome: LegOutcome) -> Logout {
+    let state = LegState::Closed { outcome, detail: String::new(), at: at(1) };
+    let mut ended = logout(vec![(party, state)]);
+    let value = "ada".to_owned();
+    ended.legs[0].principal = Some(crate::logout::Principal {
+        name_id: crate::saml::NameId {
+            value,
+            format: None,
+            name_qualifier: None,
+            sp_name_qualifier: None,
+            sp_provided_id: None,
+        },
+        session_indexes: Vec::new(),
+    });
+    ended.answered_at = Some(at(1));
+    ended.settled_at = Some(at(1));
+    ended
+}
+
+fn again(logout: &Logout) -> Event {
+    let Event::BrowserHere { asked, .. } = here() else { unreachable!() };
+    Event::TriedAgain { leg: logout.legs[0].id, asked }
+}
+
+#[test]
+fn an_idp_can_be_asked_once_more_where_that_may_help() {
+    use LegOutcome::*;
+    let tried = |party: (Party, LegState), outcome| {
+        let start = ended(party.0, outcome);
+        let decision = start.clone().on([again(&start)], at(100));
+        let asked = decision.next == Next::AskIdp(start.legs[0].id);
+        assert_eq!(asked, !decision.changes.is_empty(), "{outcome}");
+        asked.then(|| decision.logout.legs[0].outcome().unwrap())
+    };
+    for (outcome, then) in [
+        (NoAnswer, Some(NoAnswer)),
+        (Unconfirmed, Some(Unconfirmed)),
+        (Refused, Some(Refused)),
+        // It has been asked now.
+        (NotSent, Some(NoAnswer)),
+        (Confirmed, None),
+        (Partial, None),
+        (NotPossible, None),
+    ] {
+        assert_eq!(tried(idp(slo()), outcome), then, "{outcome}");
+    }
+    assert_eq!(tried(idp(login_url()), NotSent), Some(Unconfirmed));
+    assert_eq!(
+        tried(idp(Rung::Url { location: "https://idp.example/".into() }), Unconfirmed),
+        None
+    );
+    assert_eq!(tried(app(), Refused), None);
+    // Not for ever, not without a name, not for somebody else, and not while the first one is open.
+    let start = ended(idp(slo()).0, NoAnswer);
+    let refuse = |start: Logout, now| {
+        let decision = start.clone().on([again(&start)], now);
+        assert!(decision.changes.is_empty() && decision.next == Next::Finish, "{decision:?}");
+    };
+    refuse(start.clone(), at(24 * 3600));
+    let mut nameless = start.clone();
+    nameless.legs[0].principal = None;
+    refuse(nameless, at(2));
+    let mut switched = start.clone();
+    switched.document.reason = Reason::SwitchedUser;
+    refuse(switched, at(2));
+    let waiting = logout(vec![idp(slo())]).on([here()], at(1)).logout;
+    assert!(waiting.clone().on([again(&waiting)], at(2)).changes.is_empty());
+}
+
+#[test]
+fn what_is_known_stays_until_the_answer_proves_something_else() {
+    let start = ended(idp(slo()).0, LegOutcome::Refused);
+    let asked = start.clone().on([again(&start)], at(100)).logout;
+    assert_eq!((asked.answered_at, asked.settled_at), (Some(at(1)), Some(at(1))));
+    assert!(!asked.legs[0].is_open(), "nothing is open after the deadline");
+    // The same question again, because its commit went unseen, is one question.
+    let same =
+        Event::TriedAgain { leg: asked.legs[0].id, asked: asked.legs[0].asked.clone().unwrap() };
+    let unseen = asked.clone().on([same], at(101));
+    assert_eq!(unseen.next, Next::AskIdp(asked.legs[0].id));
+    assert!(unseen.changes.is_empty());
+    let unproven = success(&asked, 0, false);
+    assert!(asked.clone().on([unproven], at(102)).changes.is_empty());
+    let proven = success(&asked, 0, true);
+    let upgraded = asked.on([proven.clone()], at(103)).logout;
+    assert_eq!(outcomes(&upgraded), [Some(LegOutcome::Confirmed)]);
+    // A no that is proven twice is one answer to one question.
+    let no = Answer { outcome: LegOutcome::Refused, proven: true, detail: "no".into() };
+    let no = Event::Answered { leg: upgraded.legs[0].id, answer: no };
+    assert!(upgraded.on([no], at(104)).changes.is_empty());
+    assert!(start.clone().on([proven], at(100)).changes.is_empty(), "nobody asked again");
 }
 
 #[test]

@@ -74,6 +74,17 @@ impl SealedStore {
         Ok(At { now: snapshot.now, found })
     }
 
+    /// The clients that took part in a session, live or ended, as long as it is kept.
+    pub async fn apps_of_session(
+        &self,
+        session: BrowserSessionId,
+    ) -> Result<Vec<ClientId>, StoreError> {
+        let sql = "SELECT client_id FROM app_session WHERE browser_session_id = $1 ORDER BY id";
+        let snapshot =
+            self.engine.select(vec![query(sql, vec![session.to_string().into()])]).await?;
+        table(&snapshot, 0).iter().map(|row| row.parse("client_id")).collect()
+    }
+
     /// The live sessions of a cookie and of a hint's `sid`, from one snapshot.
     pub async fn browser_sessions(
         &self,

@@ -64,7 +64,7 @@ async fn members(on: On) {
         assert!(member.as_array().is_none_or(|list| !list.is_empty()), "{name} is empty");
     }
     let urls = url_members(&document);
-    assert_eq!(urls.len(), 5, "{urls:?}");
+    assert_eq!(urls.len(), 6, "{urls:?}");
     for (name, url) in urls {
         let path = url.strip_prefix("https://sloop.test").unwrap_or_else(|| panic!("{name} {url}"));
         let status = world.get(path).await.status;

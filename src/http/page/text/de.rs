@@ -161,6 +161,9 @@ pub(super) static TEXT: Text = Text {
                  noch einmal zu prüfen, wer Sie sind. Tut sie es nicht, fragen wir Sie, bevor \
                  Sie angemeldet werden.",
         still_signed_in: "Zeigen, wo Sie noch angemeldet sind",
+        try_again: "Noch einmal versuchen",
+        try_again_hint: "„Noch einmal versuchen“ bringt Sie erneut zu dieser Organisation, um Sie \
+                         dort abzumelden. Danach kommen Sie auf diese Seite zurück.",
         reference: "Kennung:",
     },
     relogin: Relogin {

@@ -142,6 +142,9 @@ pub(super) static TEXT: Text = Text {
         locked: "At the next sign-in with this browser, your organisation is asked to check \
                  again who you are. If it does not, we ask you before you are signed in.",
         still_signed_in: "See what you are still signed in to",
+        try_again: "Try again",
+        try_again_hint: "“Try again” takes you to that organisation once more, to sign out there. \
+                         You come back to this page.",
         reference: "Reference:",
     },
     relogin: Relogin {

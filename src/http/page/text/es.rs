@@ -160,6 +160,9 @@ pub(super) static TEXT: Text = Text {
                  que vuelva a comprobar quién es usted. Si no lo hace, le preguntaremos antes \
                  de iniciar la sesión.",
         still_signed_in: "Ver dónde sigue abierta su sesión",
+        try_again: "Intentar de nuevo",
+        try_again_hint: "«Intentar de nuevo» le lleva otra vez a esa organización para cerrar su \
+                         sesión allí. Después volverá a esta página.",
         reference: "Referencia:",
     },
     relogin: Relogin {

@@ -162,6 +162,9 @@ pub(super) static TEXT: Text = Text {
                  organisation de vérifier à nouveau qui vous êtes. Si elle ne le fait pas, nous \
                  vous poserons la question avant de vous connecter.",
         still_signed_in: "Voir où vous êtes encore connecté",
+        try_again: "Réessayer",
+        try_again_hint: "« Réessayer » vous conduit de nouveau vers cette organisation, pour vous y \
+                         déconnecter. Vous reviendrez ensuite sur cette page.",
         reference: "Référence :",
     },
     relogin: Relogin {

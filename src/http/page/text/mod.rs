@@ -130,6 +130,9 @@ pub(in crate::http) struct End {
     pub locked: &'static str,
     /// On the link to what the session still holds.
     pub still_signed_in: &'static str,
+    /// On a button, beside an IdP.
+    pub try_again: &'static str,
+    pub try_again_hint: &'static str,
     pub reference: &'static str,
 }
 

@@ -1,0 +1,74 @@
+//! The end of a logout, as the person sees it, and what can still be done there.
+
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::id::LegId;
+use crate::logout::{Event, Logout, Next as Step, PartyId};
+use crate::secret::Token;
+use crate::use_cases::{EndParty, Failure, LeftParty, LogoutEnd, Page, Reply, UseCases};
+
+/// A browser that comes to the page of a logout within this time of its end is still on its way: it
+/// goes to the target. The waiting page looks again every 15 seconds. Who comes later has come back,
+/// and reads how it ended.
+const STILL_ON_ITS_WAY: Duration = Duration::from_secs(30);
+
+impl UseCases {
+    /// Whether the person has been sent on, and is here again.
+    pub(super) fn has_come_back(logout: &Logout, now: Timestamp) -> bool {
+        logout.answered_at.is_some_and(|answered| now > answered.plus(STILL_ON_ITS_WAY))
+    }
+
+    /// Each party by its name, and what is known of it. Only a browser with the handle can ask an
+    /// IdP once more.
+    pub(super) async fn end_page(
+        &self,
+        logout: Logout,
+        handle: Option<&Token>,
+        continue_to: Option<String>,
+        now: Timestamp,
+    ) -> Result<Reply, Failure> {
+        let mut parties = Vec::with_capacity(logout.legs.len());
+        for leg in &logout.legs {
+            let name = self.name_of(&PartyId::from(&leg.party), now).await?;
+            let can_try_again = handle.is_some() && logout.can_try_again(leg, now);
+            parties.push(EndParty { leg: leg.id, name, can_try_again });
+        }
+        let mut left = Vec::with_capacity(logout.document.left.len());
+        for id in logout.document.left.clone() {
+            left.push(LeftParty { name: self.name_of(&id, now).await?, id });
+        }
+        let language = logout.document.language;
+        let locked = handle.is_some() && self.store().has_relogin_lock(logout.id).await?;
+        let end = LogoutEnd { logout, parties, left, handle: handle.cloned(), continue_to, locked };
+        Ok(Reply::page(Page::LogoutEnd(end)).in_language(language))
+    }
+
+    /// What people call it.
+    async fn name_of(&self, party: &PartyId, now: Timestamp) -> Result<String, Failure> {
+        let view = self.view().await?;
+        match party {
+            PartyId::App { client } => Ok(view.client_name(client).await?),
+            PartyId::Idp { idp } => view.idp_name(idp, now).await,
+        }
+    }
+
+    /// The person wants an IdP asked once more. What is known stays so until it answers.
+    pub(super) async fn try_again(
+        &self,
+        logout: Logout,
+        leg: LegId,
+        handle: &Token,
+        now: Timestamp,
+    ) -> Result<Reply, Failure> {
+        let event = Event::TriedAgain { leg, asked: self.fresh_request() };
+        let (logout, step, now) = self.advance(logout, vec![event], now).await?;
+        let language = logout.document.language;
+        let reply = match step {
+            Step::AskIdp(leg) => self.ask_idp(&logout, leg, Some(handle), now).await?,
+            // It has answered in the meantime, or it is too late.
+            _ => self.to_its_page(handle),
+        };
+        Ok(reply.in_language(language))
+    }
+}

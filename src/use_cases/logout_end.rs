@@ -41,7 +41,7 @@ impl UseCases {
         let language = logout.document.language;
         let locked = handle.is_some() && self.store().has_relogin_lock(logout.id).await?;
         let end = LogoutEnd { logout, parties, left, handle: handle.cloned(), continue_to, locked };
-        Ok(Reply::page(Page::LogoutEnd(end)).in_language(language))
+        Ok(Reply::page(Page::LogoutEnd(Box::new(end))).in_language(language))
     }
 
     /// What people call it.

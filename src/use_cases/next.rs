@@ -69,7 +69,7 @@ pub enum Page {
         idp: String,
         csrf: String,
     },
-    LogoutEnd(LogoutEnd),
+    LogoutEnd(Box<LogoutEnd>),
     /// An IdP's answer that belongs to no logout we know.
     UnknownAnswer,
     /// Nobody was signed in, and no registered URL was given to go to.

@@ -1,0 +1,142 @@
+//! What the browser brings about: it shows frames, goes from IdP to IdP, and comes back with answers.
+
+use super::{Answer, Flow, Next, describe};
+use crate::audit::AuditKind;
+use crate::id::LegId;
+use crate::logout::{Asked, Leg, LegOutcome, LegState, Party, Rung};
+
+impl Flow {
+    /// One page shows them all, before any IdP is asked. While the browser has not come back from it,
+    /// it is shown again.
+    pub(super) fn show_frames(&mut self) -> Option<Next> {
+        let mut shown = Vec::new();
+        for leg in self.logout.legs.iter_mut().filter(|leg| leg.is_frame() && leg.is_open()) {
+            if leg.state == LegState::Planned {
+                leg.state = LegState::Waiting { since: self.now };
+                self.records.push(describe(AuditKind::LegSent, self.before.id, leg));
+            }
+            shown.push(leg.id);
+        }
+        (!shown.is_empty()).then_some(Next::Frames(shown))
+    }
+
+    /// What was shown may have worked; a browser that keeps an app's cookies out of frames says
+    /// nothing of it (Front-Channel Logout 1.0 4.1). What was not shown stays open.
+    pub(super) fn frames_done(&mut self) {
+        let is_shown = |leg: &&Leg| leg.is_frame() && matches!(leg.state, LegState::Waiting { .. });
+        let shown: Vec<LegId> =
+            self.logout.legs.iter().filter(is_shown).map(|leg| leg.id).collect();
+        for id in shown {
+            let detail = "its frame was given to the browser; nothing comes back from there";
+            self.close(id, LegOutcome::Unconfirmed, detail.to_owned());
+        }
+    }
+
+    pub(super) fn ask_next(&mut self, asked: Asked, again: bool) -> Option<Next> {
+        // The commit of this very question may have succeeded unseen: then it is still to be asked, with
+        // the same message.
+        let same = self.logout.legs.iter().find(|leg| leg.asked.as_ref() == Some(&asked));
+        if let Some(leg) = same {
+            return Some(Next::AskIdp(leg.id));
+        }
+        if let Next::Wait(id) = self.next() {
+            return Some(if again { Next::AskIdp(id) } else { Next::Wait(id) });
+        }
+        let position = self
+            .logout
+            .legs
+            .iter()
+            .position(|leg| leg.is_idp() && leg.state == LegState::Planned)?;
+        let leg = self.logout.legs.get_mut(position)?;
+        let id = leg.id;
+        let sent = describe(AuditKind::LegSent, self.before.id, leg);
+        self.records.push(sent);
+        match &leg.party {
+            Party::Idp { rung: Rung::Url { .. }, .. } => {
+                let detail = "the browser was sent to the configured URL; nothing answers there";
+                self.close(id, LegOutcome::Unconfirmed, detail.to_owned());
+            }
+            Party::Idp { rung: Rung::AsynchronousLogout { .. }, .. } => {
+                // Kept, because an answer that comes all the same is worth what it says.
+                leg.asked = Some(asked);
+                let detail = "the IdP was asked, and told that nobody waits for its answer";
+                self.close(id, LegOutcome::Unconfirmed, detail.to_owned());
+            }
+            _ => {
+                leg.asked = Some(asked);
+                leg.state = LegState::Waiting { since: self.now };
+            }
+        }
+        Some(Next::AskIdp(id))
+    }
+
+    /// Whatever is known stays so until an answer proves something else. An IdP that had never been
+    /// asked now has been.
+    pub(super) fn try_again(&mut self, id: LegId, asked: Asked) -> Option<Next> {
+        let leg = self.logout.leg(id)?;
+        // The commit of this very question may have succeeded unseen.
+        if leg.asked.as_ref() == Some(&asked) {
+            return Some(Next::AskIdp(id));
+        }
+        if !self.logout.can_try_again(leg, self.now) {
+            return None;
+        }
+        let never_asked = leg.outcome() == Some(LegOutcome::NotSent);
+        let silent = silent(&leg.party);
+        self.records.push(describe(AuditKind::LegSent, self.before.id, leg).detail("once more"));
+        let leg = self.logout.legs.iter_mut().find(|leg| leg.id == id)?;
+        leg.asked = Some(asked);
+        leg.tried_again_at = Some(self.now);
+        if never_asked {
+            self.close(id, silent, "asked when the person wished it, no answer yet".to_owned());
+        }
+        Some(Next::AskIdp(id))
+    }
+
+    /// An answer counts while it is awaited. A later one only counts if it is proven and what is
+    /// known so far is not, or the IdP was asked once more; a second proven answer changes nothing.
+    pub(super) fn answered(&mut self, id: LegId, answer: Answer) {
+        let Some(leg) = self.logout.leg(id).filter(|leg| leg.is_idp()) else { return };
+        let counts = match &leg.state {
+            LegState::Waiting { .. } => true,
+            LegState::Closed { outcome, .. } => {
+                let unproven = matches!(outcome, LegOutcome::NoAnswer | LegOutcome::Unconfirmed);
+                answer.proven
+                    && (leg.asked.is_some() || leg.is_by_soap())
+                    && (unproven || leg.tried_again_at.is_some())
+            }
+            LegState::Due { .. } => leg.is_by_soap(),
+            LegState::Planned => false,
+        };
+        if counts {
+            self.close(id, answer.outcome, answer.detail);
+            if let Some(leg) = self.logout.legs.iter_mut().find(|leg| leg.id == id) {
+                leg.tried_again_at = None;
+            }
+        }
+    }
+
+    /// Closes IdP legs that wait for an answer: this one, or all.
+    pub(super) fn close_waiting(&mut self, only: Option<LegId>, why: &str) {
+        let waiting: Vec<(LegId, LegOutcome)> = self
+            .logout
+            .legs
+            .iter()
+            .filter(|leg| only.is_none_or(|only| only == leg.id))
+            .filter(|leg| leg.is_idp() && matches!(leg.state, LegState::Waiting { .. }))
+            .map(|leg| (leg.id, silent(&leg.party)))
+            .collect();
+        for (id, outcome) in waiting {
+            self.close(id, outcome, why.to_owned());
+        }
+    }
+}
+
+/// What is known of an IdP that was asked and does not answer.
+fn silent(party: &Party) -> LegOutcome {
+    match party {
+        // The login URL was visited, which is all that could be done there.
+        Party::Idp { rung: Rung::LoginUrl { .. }, .. } => LegOutcome::Unconfirmed,
+        _ => LegOutcome::NoAnswer,
+    }
+}

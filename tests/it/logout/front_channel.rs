@@ -45,7 +45,7 @@ async fn told(on: On) {
 
     assert_eq!(end.url.as_str(), home(&one));
     let expected = query(&world, ada.sid());
-    assert_eq!(queries(&two), [expected.clone()]);
+    assert_eq!(queries(&two), std::slice::from_ref(&expected));
     assert_eq!(queries(&three), [format!("a=b&c=%26&{expected}")], "a query of its own is kept");
     assert_eq!(world.idp.sessions(), []);
     let story = world.settled().await;

@@ -103,7 +103,7 @@ async fn odd_states(on: On) {
         let page = asked.answer(&world, &key).deliver(&mut ada.browser, By::Redirect).await;
         let header = page.header("location").unwrap();
         assert!(header.bytes().all(|byte| (b'!'..=b'~').contains(&byte)), "{header:?}");
-        assert_eq!(page.header("set-cookie").is_some_and(|line| line.contains("stolen")), false);
+        assert!(!page.header("set-cookie").is_some_and(|line| line.contains("stolen")));
         for target in [link, page.location().unwrap()] {
             assert_eq!(value(&target, "state").as_deref(), Some(state));
             assert_eq!(value(&target, "logout_result").as_deref(), Some("complete"), "{target}");

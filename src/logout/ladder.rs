@@ -197,13 +197,28 @@ mod tests {
         [Presence::Browser, Presence::Nobody].map(|presence| {
             match Rung::choose(Some(connection), signed_in, presence) {
                 Rung::SingleLogout { binding, location } => format!("{binding:?} {location}"),
-                Rung::AsynchronousLogout { location, .. } => format!("asynchronous {location}"),
+                Rung::AsynchronousLogout { binding, location } => {
+                    format!("{binding:?} without an answer {location}")
+                }
                 Rung::Soap { location } => format!("SOAP {location}"),
                 Rung::LoginUrl { location, .. } => format!("login {location}"),
                 Rung::Url { location } => format!("url {location}"),
                 Rung::Local { why } => format!("{why:?}"),
             }
         })
+    }
+
+    #[test]
+    fn whoever_has_no_browser_asks_by_soap_even_an_idp_that_is_not_waited_for() {
+        let settings = IdpSettings { asynchronous_logout: true, ..IdpSettings::default() };
+        let offers = [Binding::Redirect, Binding::Soap];
+        let chosen = both(&connection(&offers, settings.clone()), &asserted(true, true));
+        let by_redirect = "Redirect without an answer https://idp.test/Redirect";
+        assert_eq!(chosen, [by_redirect, "SOAP https://idp.test/Soap"]);
+        let mut able = connection(&[Binding::Redirect, Binding::Post], settings);
+        able.metadata.single_logout[1].asynchronous = true;
+        let chosen = both(&able, &asserted(true, true));
+        assert_eq!(chosen, ["Post without an answer https://idp.test/Post", "NoBrowser"]);
     }
 
     #[test]

@@ -45,12 +45,13 @@ impl SealedStore {
         keyed_hash(self.kek.index_key(), &[b"name_id", idp.as_bytes(), &name])
     }
 
-    /// The same person by whatever qualifiers: finds what a LogoutRequest may mean.
+    /// A session by the name that its IdP gave it: finds what a LogoutRequest may mean.
     pub(super) fn session_index_hash(&self, idp: &IdpId, index: &SessionIndex) -> [u8; 32] {
         let parts = [&b"session_index"[..], idp.as_str().as_bytes(), index.as_str().as_bytes()];
         keyed_hash(self.kek.index_key(), &parts)
     }
 
+    /// The same person by whatever qualifiers: finds what a LogoutRequest may mean.
     pub(super) fn principal_hash(&self, idp: &str, name: &str) -> [u8; 32] {
         keyed_hash(self.kek.index_key(), &[b"principal", idp.as_bytes(), name.as_bytes()])
     }

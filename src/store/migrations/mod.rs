@@ -9,7 +9,8 @@ use refinery::{Migration, Runner};
 use super::Kind;
 use crate::store::StoreError;
 
-const ALL: [(&str, Text); 6] = [
+/// Every version, the first one first.
+pub(super) const ALL: [(&str, Text); 6] = [
     ("V1__initial", Text::Both(include_str!("V1__initial.sql"))),
     ("V2__metadata_source", Text::Both(include_str!("V2__metadata_source.sql"))),
     ("V3__relogin_lock", Text::Both(include_str!("V3__relogin_lock.sql"))),
@@ -25,7 +26,7 @@ const ALL: [(&str, Text); 6] = [
 ];
 
 /// The SQL of one version.
-enum Text {
+pub(super) enum Text {
     Both(&'static str),
     Each { sqlite: &'static str, postgres: &'static str },
 }

@@ -3,6 +3,7 @@
 
 mod acs;
 mod admin_tokens;
+mod ask_idp;
 mod authorize;
 mod backchannel;
 mod cleanup;
@@ -31,6 +32,7 @@ mod logout_response;
 mod logouts;
 mod next;
 mod off_boarding;
+mod onward;
 mod own_form;
 mod parties;
 mod person_page;

@@ -9,7 +9,7 @@ use sloop::clock::Clock;
 use sloop::config::Config;
 use sloop::keys::{KeyAlgorithm, SigningKey};
 use sloop::lifecycle::Shutdown;
-use sloop::mock_idp::{self, MockIdp};
+use sloop::mock_idp::MockIdp;
 use sloop::oidc::Issuer;
 use sloop::paths;
 use sloop::rng::Rng;
@@ -23,6 +23,7 @@ use super::browser::{Browser, Page};
 use super::postgres::Database;
 use super::pysaml2::Pysaml2;
 use super::rp::{Attempt, Provider, RelyingParty, Tokens};
+pub use super::setting::Setting;
 use super::template;
 use super::wire;
 
@@ -59,49 +60,6 @@ static IDP_KEY: OnceLock<SigningKey> = OnceLock::new();
 /// The public origin of a service that is reached by TLS through a proxy.
 pub const HTTPS_ISSUER: &str = "https://sloop.test";
 
-/// What a story may choose before the world begins.
-pub struct Setting {
-    pub on: On,
-    /// `https://sloop.test` instead of `http://localhost:PORT`: cookies are `__Host-` and `Secure`,
-    /// and the IdP is another site.
-    pub https: bool,
-    /// Path of the issuer, such as `/t1`.
-    pub path: &'static str,
-    pub idp: mock_idp::Options,
-    /// Changes to the configuration.
-    pub config: fn(&mut Config),
-}
-
-impl Setting {
-    pub fn on(on: On) -> Self {
-        Self { on, https: false, path: "", idp: mock_idp::Options::default(), config: |_| {} }
-    }
-
-    pub fn https(mut self) -> Self {
-        self.https = true;
-        self
-    }
-
-    pub fn path(mut self, path: &'static str) -> Self {
-        self.path = path;
-        self
-    }
-
-    pub fn idp(mut self, idp: mock_idp::Options) -> Self {
-        self.idp = idp;
-        self
-    }
-
-    pub fn config(mut self, config: fn(&mut Config)) -> Self {
-        self.config = config;
-        self
-    }
-
-    pub async fn begin(self) -> World {
-        World::begin(self).await
-    }
-}
-
 pub struct World {
     pub clock: Clock,
     pub issuer: String,
@@ -124,7 +82,7 @@ impl World {
         Setting::on(on).begin().await
     }
 
-    async fn begin(setting: Setting) -> Self {
+    pub(super) async fn begin(setting: Setting) -> Self {
         let clock = Clock::system();
         let folder = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -7,7 +7,7 @@ use crate::connection::{
     Connection, Fallback, IdpSettings, LogoutRequestMatch, UnsignedLogoutResponse,
     WithoutSessionIndex,
 };
-use crate::saml::{Binding, Endpoint, EntityId, IdpMetadata, MetadataSignature, Product};
+use crate::saml::{EntityId, IdpMetadata, MetadataSignature, Product};
 
 /// What to tell an administrator, and which settings follow from it.
 #[derive(Default)]
@@ -20,13 +20,12 @@ impl Advice {
     pub(super) fn of(connection: &Connection) -> Self {
         let mut advice = Self::default();
         let (metadata, settings) = (&connection.metadata, &connection.settings);
-        let by_browser = |endpoint: &Endpoint| endpoint.binding != Binding::Soap;
-        match metadata.single_logout.iter().any(by_browser) {
-            true => {
+        match metadata.single_logout.is_empty() {
+            true => advice.about_no_logout_url(metadata.product(), settings),
+            false => {
                 advice.about_logout(metadata, settings);
                 advice.about_settings(metadata, settings);
             }
-            false => advice.about_no_logout_url(metadata.product(), settings),
         }
         if metadata.signature == MetadataSignature::Unchecked && settings.metadata_key.is_none() {
             advice.say(

@@ -172,12 +172,7 @@ fn ladder(connection: &Connection) -> Vec<LadderStep> {
         step("the assertion had a NameID and a SessionIndex", true, true, Presence::Browser),
         step("it had a NameID only", true, false, Presence::Browser),
         step("it had no NameID", false, false, Presence::Browser),
-        step(
-            "no browser is there: an administrator ends the session",
-            true,
-            true,
-            Presence::Nobody,
-        ),
+        step("no browser is there, as an administrator ends it", true, true, Presence::Nobody),
     ]
 }
 

@@ -244,7 +244,7 @@ fn check(sample: &Sample, report: &Value) {
     let step = |place: usize| report["ladder"][place]["then"].as_str().unwrap();
     assert_eq!(report["ladder"].as_array().unwrap().len(), 4);
     assert!(step(2).starts_with("Only our side ends"), "{file}: {}", step(2));
-    let without_browser = match sample.single_logout.contains(&"Soap") {
+    let without_browser = match sample.single_logout.contains(&"SOAP") {
         true => "A signed LogoutRequest goes by SOAP from here to https://",
         false => "this IdP can only be asked through a browser.",
     };

@@ -14,7 +14,7 @@ use crate::logout::{Leg, Logout};
 use crate::oidc::{AuthorizeRequest, CodeBinding, Confirm, LogoutScope, Scopes, Subject};
 use crate::saml::{NameId, SessionIndex};
 use crate::secret::TokenHash;
-use crate::session::{AppSession, BrowserSession, IdpSession, SignedIn};
+use crate::session::{AppSession, BrowserSession, IdpSession, NamedPerson, SignedIn};
 
 #[derive(Clone, PartialEq, Debug)]
 pub enum Change {
@@ -306,6 +306,9 @@ pub struct LogoutQuestion {
     /// A `post_logout_redirect_uri` was sent and is not on the client's list.
     pub target_refused: bool,
     pub hint: Option<Hint>,
+    /// Whom `logout_hint` names.
+    #[serde(default)]
+    pub named: Option<NamedPerson>,
     /// The browser has been shown the question.
     pub asked: bool,
     /// The language that the app asked for, of its pages and of the logout's.

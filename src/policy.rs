@@ -2,7 +2,7 @@
 
 use crate::change::Hint;
 use crate::oidc::Confirm;
-use crate::session::BrowserSession;
+use crate::session::{BrowserSession, NamedPerson};
 
 #[derive(Clone, PartialEq, Debug)]
 pub enum WhoseSession {
@@ -16,14 +16,18 @@ pub enum WhoseSession {
 
 /// `cookie` is the live session of the browser's cookie, `hinted` the live session that the hint's
 /// `sid` names. RP-Initiated Logout 1.0 2: without a hint, or where the hint names another session
-/// than the browser's, the person must be asked.
+/// than the browser's, the person must be asked; and so where `named`, which a `logout_hint` gave, is
+/// somebody else than the person whose session would end.
 pub fn whose_session(
     cookie: Option<BrowserSession>,
     hint: Option<&Hint>,
     hinted: Option<BrowserSession>,
+    named: Option<&NamedPerson>,
     confirm: Confirm,
 ) -> WhoseSession {
-    let always = confirm == Confirm::Always;
+    let ends = cookie.as_ref().or(hinted.as_ref());
+    let another = ends.zip(named).is_some_and(|(session, named)| named.is_another_than(session));
+    let always = another || confirm == Confirm::Always;
     match (cookie, hint) {
         (None, None) => WhoseSession::Nobody,
         (None, Some(_)) => match hinted {
@@ -75,7 +79,7 @@ mod tests {
     fn decide(cookie: Option<&str>, hinted: Option<(&str, bool)>, confirm: Confirm) -> String {
         let hint = hinted.map(|(sid, _)| hint(sid));
         let live = hinted.filter(|(_, live)| *live).map(|(sid, _)| session(sid));
-        match whose_session(cookie.map(session), hint.as_ref(), live, confirm) {
+        match whose_session(cookie.map(session), hint.as_ref(), live, None, confirm) {
             WhoseSession::End(session) => format!("end {}", session.sid),
             WhoseSession::Ask(session) => format!("ask {}", session.sid),
             WhoseSession::Nobody => "nobody".into(),
@@ -99,7 +103,43 @@ mod tests {
     #[test]
     fn a_hint_without_sid_is_never_enough_beside_a_cookie() {
         let hint = Hint { subject: Subject::stored("person of a".into()), sid: None };
-        let decided = whose_session(Some(session("a")), Some(&hint), None, Confirm::Auto);
+        let decided = whose_session(Some(session("a")), Some(&hint), None, None, Confirm::Auto);
         assert!(matches!(decided, WhoseSession::Ask(_)));
+    }
+
+    #[test]
+    fn a_logout_hint_for_somebody_else_makes_us_ask() {
+        let mut ada = session("0123456789abcdefghij_-");
+        let decide = |session: &BrowserSession, logout_hint: &str| {
+            let named = NamedPerson::of(logout_hint);
+            let own = hint(&session.sid);
+            let whose = whose_session(
+                Some(session.clone()),
+                Some(&own),
+                None,
+                named.as_ref(),
+                Confirm::Auto,
+            );
+            matches!(whose, WhoseSession::End(_))
+        };
+        // Nothing is known of her address, and a name may be one that only the app knows.
+        for fits in ["0123456789abcdefghij_-", "eve@example.com", "ada", "<garbage>", ""] {
+            assert!(decide(&ada, fits), "{fits}");
+        }
+        assert!(!decide(&ada, "0123456789abcdefghijkl"), "another sid");
+        let mut claims = serde_json::Map::new();
+        claims.insert("email".into(), "Ada@Example.com".into());
+        let facts = crate::session::SignedIn {
+            name_id: None,
+            session_indexes: Vec::new(),
+            authn_instant: Timestamp::from_seconds(1),
+            authn_context: None,
+            session_not_on_or_after: None,
+            claims,
+        };
+        let id = crate::id::IdpSessionId::new(Timestamp::from_seconds(1), &Rng::system());
+        ada.add_sign_in(id, "corp".parse().unwrap(), facts);
+        assert!(decide(&ada, " ada@example.COM ") && decide(&ada, "ada"));
+        assert!(!decide(&ada, "eve@example.com"), "another address");
     }
 }

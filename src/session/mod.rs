@@ -3,7 +3,9 @@
 mod app;
 mod browser;
 mod idp;
+mod named;
 
 pub use app::AppSession;
 pub use browser::{BrowserSession, Lifetime, Sid};
 pub use idp::{IdpSession, SignedIn};
+pub use named::NamedPerson;

@@ -7,7 +7,7 @@ use crate::logout::plan::IdpLegs;
 use crate::oidc::{Client, Confirm, EndSessionRequest, IdTokenHint, LogoutScope, Params};
 use crate::policy::{WhoseSession, whose_session};
 use crate::secret::Token;
-use crate::session::{BrowserSession, Sid};
+use crate::session::{BrowserSession, NamedPerson, Sid};
 use crate::store::LogoutKey;
 use crate::use_cases::sign_out::SignOut;
 use crate::use_cases::{
@@ -76,6 +76,7 @@ impl UseCases {
             result_wanted: client.is_some_and(|client| client.logout_result),
             target_refused: target.is_none() && request.post_logout_redirect_uri.is_some(),
             target,
+            named: request.logout_hint.as_deref().and_then(NamedPerson::of),
             hint: hint.map(|hint| Hint { subject: hint.sub, sid: hint.sid }),
             asked: false,
             language: request.language,
@@ -114,7 +115,8 @@ impl UseCases {
                 true => Confirm::Always,
                 false => question.confirm,
             };
-            return match whose_session(cookie, hint, hinted, confirm) {
+            let named = question.named.as_ref();
+            return match whose_session(cookie, hint, hinted, named, confirm) {
                 WhoseSession::Nobody => self.resume_or_nobody(&question, browser, read.now).await,
                 WhoseSession::Ask(_) => {
                     self.ask(LogoutQuestion { asked: true, ..question }, handle).await

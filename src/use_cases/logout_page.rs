@@ -5,7 +5,7 @@ use crate::clock::Timestamp;
 use crate::id::LegId;
 use crate::logout::{Event, Logout};
 use crate::oidc::LogoutScope;
-use crate::policy::WhoseSession;
+use crate::policy::{WhoseSession, whose_session};
 use crate::secret::Token;
 use crate::store::{CommitError, LogoutKey};
 use crate::use_cases::own_form::{OwnForm, check_csrf};
@@ -149,8 +149,8 @@ impl UseCases {
         let sid = question.hint.as_ref().and_then(|hint| hint.sid.as_deref());
         let read = self.store().browser_sessions(browser.session_hash(), sid).await?;
         let [cookie, hinted] = read.found;
-        let whose =
-            crate::policy::whose_session(cookie, question.hint.as_ref(), hinted, question.confirm);
+        let hint = question.hint.as_ref();
+        let whose = whose_session(cookie, hint, hinted, question.named.as_ref(), question.confirm);
         match whose {
             WhoseSession::Nobody => {
                 Ok(Some(self.resume_or_nobody(&question, browser, read.now).await?))

@@ -69,6 +69,7 @@ impl UseCases {
             result_wanted: client.is_some_and(|client| client.logout_result),
             target_refused: false,
             hint: None,
+            named: None,
             asked: false,
             language: request.language,
             page_seed: self.page_seed(),

@@ -156,6 +156,44 @@ async fn another_session(on: On) {
     }
 }
 
+both!(a_logout_hint_for_somebody_else_makes_us_ask, logout_hint);
+async fn logout_hint(on: On) {
+    fn target<'a>(uri: &'a str, hint: &'a str) -> [(&'a str, &'a str); 3] {
+        let state = ("state", "the-state");
+        [("post_logout_redirect_uri", uri), state, ("logout_hint", hint)]
+    }
+    let world = World::on(on).await;
+    let app = world.app("app-one").await;
+    let uri = app.post_logout_redirect_uri();
+    let bob = signed_in(&world, &app, "bob").await;
+    let mut ada = signed_in(&world, &app, "ada").await;
+    for another in [bob.sid(), "bob@example.com"] {
+        let page = ada.ask(&app, &target(&uri, another)).await;
+        let page = ada.browser.settle(page).await;
+        assert!(page.text().contains("Do you want to sign out?"), "{another}: {}", page.summary());
+        assert!(ada.is_in(&world, &app).await);
+    }
+    // The same where another site posts, and the question waits for the cookie.
+    let hint = ada.hint().to_owned();
+    let fields =
+        [&[("id_token_hint", hint.as_str())], &target(&uri, "bob@example.com")[..]].concat();
+    let url = world.url(paths::END_SESSION);
+    let page = ada.browser.post(&url, &fields, Some("https://app.test/")).await;
+    let page = ada.browser.settle(page).await;
+    assert!(page.text().contains("Do you want to sign out?"), "{}", page.summary());
+    assert_eq!(world.logout_count().await, 0);
+    // Her own, and what we cannot tell, ask for nothing.
+    for (own, by_sid) in [("", true), ("ADA@example.com", false), ("ada", false), ("<\"'>", false)]
+    {
+        let mut ada = signed_in(&world, &app, "ada").await;
+        let sid = ada.sid().to_owned();
+        let page = ada.ask(&app, &target(&uri, if by_sid { &sid } else { own })).await;
+        let end = ada.browser.settle(page).await;
+        assert_eq!(end.url.as_str(), home(&app), "{own}");
+        assert!(!ada.is_in(&world, &app).await);
+    }
+}
+
 both!(a_hint_of_a_session_that_ended_long_ago_makes_us_ask, ended_session);
 async fn ended_session(on: On) {
     let world = World::on(on).await;

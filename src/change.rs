@@ -113,7 +113,8 @@ pub enum Change {
     },
     /// Exactly one row: a LogoutRequest is carried out once.
     AddEndedPrincipal(Box<EndedPrincipal>),
-    /// More sessions of it were found.
+    /// Exactly one row: more sessions of it were found, and nobody else has found some since it was
+    /// read. Each time it expires a microsecond later, which tells who was first.
     SaveEndedPrincipal(Box<EndedPrincipal>),
     AddReloginLock(Box<ReloginLock>),
     /// Any: the event is recorded only if there is a lock.

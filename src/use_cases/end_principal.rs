@@ -164,9 +164,9 @@ impl UseCases {
         Ok((!ended.is_empty()).then_some(Overtaken::ByIdp(ended)))
     }
 
-    /// Writes the request down with the first sessions that it ends, and looks again until a look ends
-    /// none: a sign-in that is being written at the same time either is found here, or finds what is
-    /// written here. `None`: it was written down before, though not `is_written`.
+    /// Writes the request down with the first sessions that it ends, and looks again until a look that
+    /// began after that ends none: a sign-in that is being written at the same time either is found
+    /// here, or finds what is written here. `None`: it was written down before, though not `is_written`.
     async fn end_sessions_of(
         &self,
         mut ended: EndedPrincipal,
@@ -175,7 +175,7 @@ impl UseCases {
         skew: Duration,
     ) -> Result<Option<EndedPrincipal>, Failure> {
         loop {
-            let before = ended.logouts.len();
+            let (before, was_written) = (ended.logouts.len(), is_written);
             for idp in &asking.ids {
                 let mut after = None;
                 loop {
@@ -190,7 +190,7 @@ impl UseCases {
                     }
                 }
             }
-            if ended.logouts.len() == before {
+            if was_written && ended.logouts.len() == before {
                 return Ok(Some(ended));
             }
         }
@@ -204,6 +204,11 @@ impl UseCases {
         skew: Duration,
     ) -> Result<Look, Failure> {
         for _ in 0..TRIES {
+            if place.is_written {
+                // A sign-in that found itself overtaken may have ended its own session meanwhile.
+                let written = self.store().carried_out(&ended.idp, &ended.request_id).await?;
+                *ended = written.ok_or(Failure::Contended)?;
+            }
             let now = self.now().await?;
             let (store, name) = (self.store(), &ended.name_id.value);
             let read = match goes_by_index(ended, &asking.connection) {

@@ -149,7 +149,7 @@ async fn once(on: On) {
     let url = answer.url();
     let path = url.strip_prefix(&world.issuer).unwrap().to_owned();
 
-    let copies = (0..20).map(|_| world.get(&path));
+    let copies = (0..50).map(|_| world.get(&path));
     let pages = futures_util::future::join_all(copies).await;
 
     for page in pages {

@@ -69,7 +69,7 @@ async fn twice(on: On) {
     assert_eq!(two.userinfo(&other.access_token).await.status, 200);
 }
 
-both!(of_twenty_redemptions_at_once_exactly_one_wins, race);
+both!(of_fifty_redemptions_at_once_exactly_one_wins, race);
 async fn race(on: On) {
     let world = World::on(on).await;
     let app = world.app("app-one").await;
@@ -79,7 +79,7 @@ async fn race(on: On) {
     let uri = app.redirect_uri();
     let fields = token_fields(&app, &attempt, &code, &uri);
 
-    let all = (0..20).map(|_| token(&world, &[], &fields));
+    let all = (0..50).map(|_| token(&world, &[], &fields));
     let answers = futures_util::future::join_all(all).await;
 
     let mut outcomes: Vec<_> = answers.iter().map(|answer| answer.outcome()).collect();

@@ -58,14 +58,14 @@ async fn second_request(on: On) {
     app.finish(&attempt, &page.location().unwrap()).await.unwrap();
 }
 
-both!(of_twenty_submissions_at_once_exactly_one_signs_in, race);
+both!(of_fifty_submissions_at_once_exactly_one_signs_in, race);
 async fn race(on: On) {
     for signed_in_before in [false, true] {
-        twenty(on, signed_in_before).await;
+        fifty(on, signed_in_before).await;
     }
 }
 
-async fn twenty(on: On, signed_in_before: bool) {
+async fn fifty(on: On, signed_in_before: bool) {
     use base64::Engine as _;
     let world = World::on(on).await;
     let (forger, app) = forged(&world).await;
@@ -86,7 +86,7 @@ async fn twenty(on: On, signed_in_before: bool) {
     let headers =
         [("content-type", "application/x-www-form-urlencoded"), ("cookie", context.as_str())];
 
-    let all = (0..20).map(|_| world.request("POST", paths::SAML_ACS, &headers, &body));
+    let all = (0..50).map(|_| world.request("POST", paths::SAML_ACS, &headers, &body));
     let answers = futures_util::future::join_all(all).await;
 
     let (won, lost): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 303);

@@ -1,13 +1,14 @@
-//! Stories in a real Chromium, over TLS, with every party on a site of its own and third-party cookies
-//! blocked: what `SameSite`, `form-action`, frames and scripts really do.
+//! Stories in a real Chromium, over TLS, with every party on a site of its own and, but for
+//! one story, third-party cookies blocked: what `SameSite`, `form-action`, frames and scripts really do.
 
+mod frames;
 mod person_page;
 mod sign_out;
 mod strangers;
 
 use serde_json::json;
 
-use crate::support::chromium::Chromium;
+use crate::support::chromium::{Chromium, ThirdPartyCookies};
 use crate::support::rp::{RelyingParty, Tokens};
 use crate::support::tls_front::TlsFront;
 use crate::support::world::{HTTPS_ISSUER, On, Setting, World};
@@ -32,7 +33,7 @@ impl Sites {
     }
 
     async fn chromium(&self) -> Chromium {
-        Chromium::start(self.front.address).await
+        Chromium::start(self.front.address, ThirdPartyCookies::Blocked).await
     }
 
     /// An app at `https://ID.example`.

@@ -174,7 +174,8 @@ fn a_client_is_added_listed_and_shown_and_its_secret_only_once() {
     assert_eq!(list, json!([shown]));
     let read = place.done(&["client", "show", "wiki"]);
     assert!(
-        read.contains("client                   wiki\nkind                     confidential\n")
+        read.contains("client                   wiki\nname                     none\nkind                     confidential\n"),
+        "{read}"
     );
     assert!(read.contains("scope of a logout        all_apps\n"), "{read}");
     assert!(read.contains("told at logout by        https://wiki.example/out?a=b\n"), "{read}");

@@ -124,7 +124,7 @@ async fn idp_leg(world: &World) -> String {
 }
 
 /// Polls until it is so, as a worker on another thread makes it so.
-async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     for _ in 0..400 {
         if is_so().await {
             return;

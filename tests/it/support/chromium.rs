@@ -15,7 +15,14 @@ use url::{ParseError, Url};
 /// How long a page may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A window with a profile of its own: no cookies, and third-party cookies are blocked.
+/// What a window makes of cookies in frames of other sites.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ThirdPartyCookies {
+    Blocked,
+    Allowed,
+}
+
+/// A window with a profile of its own, without cookies.
 pub struct Chromium {
     client: Client,
     driver: Child,
@@ -24,7 +31,7 @@ pub struct Chromium {
 
 impl Chromium {
     /// All hosts are at `tls`, whose certificate is taken as it is.
-    pub async fn start(tls: SocketAddr) -> Self {
+    pub async fn start(tls: SocketAddr, cookies: ThirdPartyCookies) -> Self {
         let (driver, port) = start_driver();
         let arguments = [
             "--headless=new".to_owned(),
@@ -34,12 +41,16 @@ impl Chromium {
             format!("--host-resolver-rules=MAP * {tls}"),
             "--lang=en".to_owned(),
         ];
+        let cookie_controls_mode = match cookies {
+            ThirdPartyCookies::Blocked => 1,
+            ThirdPartyCookies::Allowed => 0,
+        };
+        let prefs = json!({
+            "profile.cookie_controls_mode": cookie_controls_mode,
+            "intl.accept_languages": "en",
+        });
         let capabilities = json!({
-            "goog:chromeOptions": {
-                "args": arguments,
-                // 1: block third-party cookies.
-                "prefs": {"profile.cookie_controls_mode": 1, "intl.accept_languages": "en"},
-            },
+            "goog:chromeOptions": {"args": arguments, "prefs": prefs},
             "goog:loggingPrefs": {"browser": "ALL"},
         });
         let capabilities = capabilities.as_object().expect("an object").clone();
@@ -80,6 +91,13 @@ impl Chromium {
         field.expect("the field").send_keys(text).await.expect("a field that takes text");
     }
 
+    /// Ticks the box of this name and value.
+    pub async fn tick(&self, name: &str, value: &str) {
+        let css = format!("[name='{name}'][value='{value}']");
+        let found = self.client.find(Locator::Css(&css)).await.expect("the box");
+        found.click().await.expect("a box that can be ticked");
+    }
+
     /// Presses the button with this text.
     pub async fn press(&self, label: &str) {
         let button = format!("//button[normalize-space()='{label}']");
@@ -88,10 +106,25 @@ impl Chromium {
         button.click().await.expect("a button that can be pressed");
     }
 
-    /// What a person reads on the page.
+    /// What a person reads on the page. Between two pages there is nothing to read.
     pub async fn text(&self) -> String {
-        let body = self.client.find(Locator::Css("body")).await.expect("a body");
-        body.text().await.expect("text")
+        match self.client.find(Locator::Css("body")).await {
+            Ok(body) => body.text().await.unwrap_or_default(),
+            Err(_) => String::new(),
+        }
+    }
+
+    /// The text of the page that the window comes to rest at.
+    pub async fn text_once(&self, is_it: impl Fn(&str) -> bool) -> String {
+        let mut text = self.text().await;
+        for _ in 0..PATIENCE.as_millis() / 50 {
+            if is_it(&text) {
+                return text;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            text = self.text().await;
+        }
+        panic!("the page never came, but at {}: {text}", self.url().await)
     }
 
     /// Runs script in the page, as its author would.

@@ -1,0 +1,92 @@
+//! Apps that are told by a frame: what a browser that blocks third-party cookies makes of it, and one
+//! that does not.
+
+use sloop::paths;
+
+use super::{Sites, is_signed_in, sign_in};
+use crate::both;
+use crate::support::chromium::{Chromium, ThirdPartyCookies};
+use crate::support::rp::RelyingParty;
+use crate::support::world::On;
+
+/// The app keeps its session in a cookie that may be sent from frames.
+const APP_COOKIE: &str = "document.cookie = 'app=signed-in; Path=/; Secure; SameSite=None'";
+
+impl Sites {
+    /// As [`Sites::app`], told by a frame only.
+    async fn framed_app(&self, id: &str) -> RelyingParty {
+        let origin = format!("https://{id}.example");
+        let app = self.world.unregistered(id).await.with_origin(&origin);
+        let uri = app.frontchannel_logout_uri();
+        let app = self.world.register_framed(app, &uri).await;
+        self.front.serve(&origin, app.address());
+        app
+    }
+}
+
+both!(an_app_in_a_frame_is_told_and_nobody_claims_that_it_listened, told);
+async fn told(on: On) {
+    let sites = Sites::on(on).await;
+    let (one, framed) = (sites.app("one").await, sites.framed_app("framed").await);
+    for cookies in [ThirdPartyCookies::Blocked, ThirdPartyCookies::Allowed] {
+        let chromium = Chromium::start(sites.front.address, cookies).await;
+        let tokens = sign_in(&chromium, &sites, &one, "ada").await;
+        sign_in(&chromium, &sites, &framed, "ada").await;
+        chromium.run(APP_COOKIE).await;
+
+        let url = one.logout_url(&[("id_token_hint", &tokens.id_token)]).await;
+        chromium.open(url.as_str()).await;
+        let end = chromium.text_once(|text| text.contains("Reference:")).await;
+
+        let frame = framed.loaded_frames().pop().expect("its frame was loaded");
+        assert_eq!(frame.has_cookie, cookies == ThirdPartyCookies::Allowed, "{cookies:?}");
+        // Nothing comes back from a frame, so the page promises nothing, whatever the browser did.
+        assert!(end.contains("If your browser keeps its cookies out of frames"), "{end}");
+        assert!(!end.contains("You are signed out everywhere"), "{end}");
+        let outcomes = ["app one: confirmed", "app framed: unconfirmed", "IdP corp: confirmed"];
+        assert_eq!(sites.world.outcomes().await, outcomes);
+        assert_eq!(chromium.violations().await, Vec::<String>::new());
+        assert!(!is_signed_in(&chromium, &one).await && !is_signed_in(&chromium, &framed).await);
+    }
+    assert_eq!(one.logouts().await.unwrap().len(), 2);
+    assert_eq!(framed.loaded_frames().len(), 2);
+}
+
+both!(an_idp_may_have_our_answer_in_a_frame_and_nobody_else, idp_frame);
+async fn idp_frame(on: On) {
+    let sites = Sites::on(on).await;
+    let (one, framed) = (sites.app("one").await, sites.framed_app("framed").await);
+    let chromium = sites.chromium().await;
+    sign_in(&chromium, &sites, &one, "ada").await;
+    sign_in(&chromium, &sites, &framed, "ada").await;
+
+    // The IdP's own page loads its LogoutRequest, our frames and our answer in a frame.
+    chromium.open(&sites.world.idp_url).await;
+    chromium.tick("fault", "iframe-logout").await;
+    chromium.press("Sign out everywhere").await;
+
+    let settled = async || sites.world.logout_count().await == 1;
+    crate::logout::eventually("the logout", settled).await;
+    let loaded = async || framed.loaded_frames().len() == 1;
+    crate::logout::eventually("the app's frame in our frame", loaded).await;
+    let answered = async || format!("{:?}", sites.world.idp.journal()).contains("LogoutResponse");
+    crate::logout::eventually("the answer", answered).await;
+    let outcomes = ["app one: confirmed", "app framed: unconfirmed", "IdP corp: confirmed"];
+    assert_eq!(sites.world.outcomes().await, outcomes);
+    assert_eq!(chromium.violations().await, Vec::<String>::new());
+    assert!(!is_signed_in(&chromium, &one).await);
+
+    // A stranger's page gets the same address, and may not show what is there.
+    let page = sites.world.url(paths::LOGOUT_PAGE);
+    sign_in(&chromium, &sites, &one, "ada").await;
+    let script = format!(
+        "const frame = document.createElement('iframe');
+         window.shown = new Promise(done => frame.onload = done);
+         frame.src = '{page}/nothing';
+         document.body.append(frame);"
+    );
+    chromium.run(&script).await;
+    chromium.run("return window.shown").await;
+    let said = chromium.violations().await;
+    assert!(said.iter().any(|line| line.contains("frame-ancestors")), "{said:?}");
+}

@@ -55,3 +55,7 @@ pub mod mock_idp;
 pub mod demo;
 
 pub mod cli;
+
+// for tests only: the whole service in a world of our making
+#[cfg(test)]
+pub mod simulation;

@@ -62,6 +62,9 @@ struct Inner {
     http: OnceCell<reqwest::Client>,
     global: Arc<Semaphore>,
     hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
+    /// The world that stands in for the network.
+    #[cfg(test)]
+    simulated: Option<super::simulated::Simulated>,
 }
 
 /// A GET for a version of a document that is newer than the one we have.
@@ -119,7 +122,29 @@ impl Client {
             http: OnceCell::new(),
             global: Arc::new(Semaphore::new(GLOBAL)),
             hosts: Mutex::default(),
+            #[cfg(test)]
+            simulated: None,
         })))
+    }
+
+    /// Sends nothing: what it is to send is shown to whoever simulates the world.
+    #[cfg(test)]
+    pub(crate) fn simulated(world: super::simulated::Simulated) -> Self {
+        Self(Arc::new(Inner {
+            guard: GuardConfig::default(),
+            timeouts: Timeouts::default(),
+            roots: Vec::new(),
+            https: OnceCell::new(),
+            http: OnceCell::new(),
+            global: Arc::new(Semaphore::new(GLOBAL)),
+            hosts: Mutex::default(),
+            simulated: Some(world),
+        }))
+    }
+
+    #[cfg(test)]
+    pub(super) fn world(&self) -> Option<&super::simulated::Simulated> {
+        self.0.simulated.as_ref()
     }
 
     /// Posts a form and returns the status, whatever it is. Redirects are not followed.
@@ -127,6 +152,10 @@ impl Client {
     /// # Errors
     /// [`SendError`] when there is no status: nothing is known then about what the receiver did.
     pub async fn post_form(&self, url: &Url, fields: &[(&str, &str)]) -> Result<Answer, SendError> {
+        #[cfg(test)]
+        if let Some(world) = self.world() {
+            return world.post_form(url, fields).await;
+        }
         let (client, _slot) = self.admit(url).await?;
         let sent = client.post(url.clone()).timeout(self.0.timeouts.send).form(fields).send();
         let mut response = sent.await.map_err(SendError::of)?;

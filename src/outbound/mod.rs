@@ -4,6 +4,8 @@ pub mod cidr;
 pub mod client;
 mod error;
 pub mod guard;
+#[cfg(test)]
+pub(crate) mod simulated;
 mod soap;
 
 pub use cidr::{Cidr, CidrError};

@@ -22,6 +22,8 @@ impl SealedStore {
     /// # Errors
     /// [`CommitError::Conflict`] names the change that did not find what it expects.
     pub async fn commit(&self, now: Timestamp, changes: Vec<Change>) -> Result<(), CommitError> {
+        #[cfg(test)]
+        self.engine.show(&changes);
         let mut statements = Vec::with_capacity(changes.len() + 1);
         for (position, change) in (0..).zip(changes) {
             match change {

@@ -12,6 +12,8 @@ mod open;
 mod postgres;
 mod read;
 mod sealed;
+#[cfg(test)]
+pub(crate) mod simulated;
 mod sqlite;
 mod statement;
 
@@ -41,6 +43,9 @@ pub struct Store {
 enum Database {
     Sqlite(Sqlite),
     Postgres(Postgres),
+    /// Whoever simulates the world carries everything out.
+    #[cfg(test)]
+    Simulated(simulated::Simulated),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -125,6 +130,8 @@ impl Store {
         match &self.database {
             Database::Sqlite(sqlite) => sqlite.select(queries).await,
             Database::Postgres(postgres) => postgres.select(queries).await,
+            #[cfg(test)]
+            Database::Simulated(simulated) => simulated.select(queries).await,
         }
     }
 
@@ -140,6 +147,8 @@ impl Store {
         match &self.database {
             Database::Sqlite(sqlite) => sqlite.apply(statements).await,
             Database::Postgres(postgres) => postgres.apply(statements).await,
+            #[cfg(test)]
+            Database::Simulated(simulated) => simulated.apply(statements).await,
         }
     }
 
@@ -153,6 +162,8 @@ impl Store {
         match self.database {
             Database::Sqlite(_) => Kind::Sqlite,
             Database::Postgres(_) => Kind::Postgres,
+            #[cfg(test)]
+            Database::Simulated(_) => Kind::Sqlite,
         }
     }
 
@@ -166,6 +177,8 @@ impl Store {
         match self.database {
             Database::Sqlite(sqlite) => sqlite.close().await,
             Database::Postgres(postgres) => postgres.close(),
+            #[cfg(test)]
+            Database::Simulated(_) => {}
         }
     }
 }
@@ -237,4 +250,4 @@ impl Counters {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

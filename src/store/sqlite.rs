@@ -5,6 +5,8 @@
 //! committed. While it waits for the disk, the next group gathers.
 
 mod connection;
+#[cfg(test)]
+pub(crate) mod in_memory;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -58,7 +58,7 @@ pub struct Snapshot {
 }
 
 /// One row. Columns are read by the name they have in the `SELECT`.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Row {
     columns: Arc<[String]>,
     values: Vec<Value>,

@@ -4,8 +4,8 @@ use super::*;
 use crate::rng::Rng;
 
 /// A store of its own for one test.
-pub(super) struct Scratch {
-    pub(super) store: Store,
+pub(crate) struct Scratch {
+    pub(crate) store: Store,
     pub(super) url: DatabaseUrl,
     pub(super) text: String,
     pub(super) clock: Clock,
@@ -13,7 +13,7 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    pub(super) async fn open(kind: Kind) -> Self {
+    pub(crate) async fn open(kind: Kind) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let text = match kind {
             Kind::Sqlite => format!("sqlite:{}", folder.path().join("sloop.db").display()),

@@ -191,7 +191,9 @@ impl UseCases {
                 }
             }
             if was_written && ended.logouts.len() == before {
-                return Ok(Some(ended));
+                // What somebody else has ended meanwhile was not found any more, but is written down.
+                let written = self.store().carried_out(&ended.idp, &ended.request_id).await?;
+                return Ok(Some(written.unwrap_or(ended)));
             }
         }
     }

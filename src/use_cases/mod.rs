@@ -43,6 +43,8 @@ mod sessions;
 mod settings;
 mod sign_in;
 mod sign_out;
+#[cfg(test)]
+mod simulated;
 mod soap_logout;
 mod sp_metadata;
 mod token;

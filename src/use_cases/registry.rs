@@ -24,7 +24,7 @@ pub struct Registry {
     cache: Mutex<Cache>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Cache {
     version: i64,
     clients: HashMap<ClientId, Arc<RegisteredClient>>,
@@ -53,6 +53,13 @@ pub struct View<'r> {
 impl Registry {
     pub fn new(store: SealedStore, max_validity: MaxValidity) -> Self {
         Self { store, max_validity, cache: Mutex::default() }
+    }
+
+    /// One that has read the same, for another node.
+    #[cfg(test)]
+    pub(super) fn copy_for(&self, store: SealedStore) -> Self {
+        let cache = self.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Self { store, max_validity: self.max_validity, cache: Mutex::new(cache.clone()) }
     }
 
     /// Looks which settings count now.

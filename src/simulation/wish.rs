@@ -1,0 +1,360 @@
+//! What somebody asks of a node: the use case that serves it, as the HTTP edge would call it.
+
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use super::installation::{ISSUER, SECRET, app};
+use super::world::World;
+use crate::clock::Timestamp;
+use crate::id::{BrowserSessionId, LegId, LogoutId};
+use crate::logout::Logout;
+use crate::oidc::{BearerError, Params, Subject};
+use crate::saml::RawQuery;
+use crate::secret::{Token, TokenHash};
+use crate::use_cases::{Arrival, Failure, PageAnswer, ReloginAnswer, Reply, TokenAnswer, UseCases};
+
+#[derive(Clone)]
+pub(super) enum Wish {
+    /// An app sends a browser to sign in.
+    Authorize {
+        browser: usize,
+        app: usize,
+        idp: usize,
+        silent: bool,
+    },
+    /// The browser comes back from an IdP with a sign-in that was verified.
+    Continue {
+        browser: usize,
+        handle: Token,
+        sign_in: usize,
+    },
+    /// The person has read that the IdP signed them in again by itself.
+    Relogin {
+        browser: usize,
+        handle: Token,
+        sign_in: usize,
+        csrf: String,
+        anyway: bool,
+    },
+    /// An app redeems its code.
+    Redeem {
+        app: usize,
+        code: Token,
+    },
+    /// An app uses its access token.
+    Claims {
+        tokens: usize,
+    },
+    /// An app sends a browser to sign out.
+    EndSession {
+        browser: usize,
+        hint: Option<usize>,
+        query: String,
+        arrival: Arrival,
+    },
+    /// The same in the manner of Auth0.
+    V2Logout {
+        browser: usize,
+        query: String,
+    },
+    /// The browser looks at the page of a logout.
+    LogoutPage {
+        browser: usize,
+        handle: Token,
+    },
+    /// It comes back from the page with frames.
+    FramesDone {
+        browser: usize,
+        handle: Token,
+    },
+    Press {
+        browser: usize,
+        handle: Token,
+        button: Button,
+        csrf: String,
+    },
+    /// The browser brings an IdP's answer.
+    IdpAnswer {
+        browser: usize,
+        answer: Option<usize>,
+        query: String,
+    },
+    /// An IdP's own LogoutRequest; by SOAP where no browser carries it.
+    IdpRequest {
+        browser: Option<usize>,
+        request: usize,
+        query: String,
+    },
+    /// A worker looks what is due.
+    Work,
+    /// A worker looks whose time is over.
+    Expire,
+    /// An administrator ends a session, or signs a person out of everything, or has apps told again.
+    EndLive {
+        session: BrowserSessionId,
+    },
+    OffBoard {
+        subject: Subject,
+    },
+    Retry {
+        logout: LogoutId,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Button {
+    SignOut,
+    StaySignedIn,
+    AskAgain,
+    GoOn(Option<LegId>),
+}
+
+/// What a node is busy with.
+pub(super) struct Running {
+    pub(super) wish: Wish,
+    pub(super) node: usize,
+    pub(super) answer: oneshot::Receiver<Answer>,
+    /// The step and the time at which it began.
+    pub(super) begun: u64,
+    pub(super) begun_at: Timestamp,
+    /// The session cookie that came with it.
+    pub(super) cookie: Option<TokenHash>,
+    /// The person has closed the tab by now.
+    pub(super) abandoned: bool,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} since step {}", self.wish, self.begun)
+    }
+}
+
+pub(super) enum Answer {
+    Reply(Result<Reply, Failure>),
+    Tokens(Result<TokenAnswer, Failure>),
+    Claims(Result<Result<Value, BearerError>, Failure>),
+    Work(Result<usize, Failure>),
+    /// The logouts that an administrator has begun, as they were soon after.
+    Ended(Result<Vec<Logout>, Failure>),
+}
+
+/// Without the tokens that make it long.
+impl std::fmt::Debug for Wish {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Authorize { browser, app, silent: true, .. } => {
+                write!(f, "browser {browser}: app-{app} asks who is signed in")
+            }
+            Self::Authorize { browser, app, idp, .. } => {
+                write!(f, "browser {browser}: app-{app} sends it to idp-{idp}")
+            }
+            Self::Continue { browser, sign_in, .. } => {
+                write!(f, "browser {browser}: continues with _assertion-{sign_in}")
+            }
+            Self::Relogin { browser, sign_in, anyway, .. } => {
+                write!(f, "browser {browser}: _assertion-{sign_in} anyway: {anyway}")
+            }
+            Self::Redeem { app, .. } => write!(f, "app-{app} redeems a code"),
+            Self::Claims { tokens } => write!(f, "claims with tokens {tokens}"),
+            Self::EndSession { browser, hint, arrival, .. } => {
+                write!(f, "browser {browser}: end_session by {arrival:?}, hint {hint:?}")
+            }
+            Self::V2Logout { browser, query } => write!(f, "browser {browser}: v2/logout?{query}"),
+            Self::LogoutPage { browser, handle } => {
+                write!(f, "browser {browser}: looks at {:.8}", handle.expose())
+            }
+            Self::FramesDone { browser, handle } => {
+                write!(f, "browser {browser}: has shown the frames of {:.8}", handle.expose())
+            }
+            Self::Press { browser, handle, button, .. } => {
+                write!(f, "browser {browser}: presses {button:?} at {:.8}", handle.expose())
+            }
+            Self::IdpAnswer { browser, answer, .. } => {
+                write!(f, "browser {browser}: brings answer {answer:?}")
+            }
+            Self::IdpRequest { browser, request, .. } => {
+                write!(f, "browser {browser:?}: brings _request-{request}")
+            }
+            Self::Work => f.write_str("the worker looks"),
+            Self::Expire => f.write_str("the worker looks whose time is over"),
+            Self::EndLive { session } => write!(f, "an administrator ends {session}"),
+            Self::OffBoard { subject } => write!(f, "an administrator off-boards {subject:?}"),
+            Self::Retry { logout } => write!(f, "an administrator has {logout} told again"),
+        }
+    }
+}
+
+impl Wish {
+    pub(super) fn browser(&self) -> Option<usize> {
+        match self {
+            Self::Authorize { browser, .. }
+            | Self::Continue { browser, .. }
+            | Self::Relogin { browser, .. }
+            | Self::EndSession { browser, .. }
+            | Self::V2Logout { browser, .. }
+            | Self::LogoutPage { browser, .. }
+            | Self::FramesDone { browser, .. }
+            | Self::Press { browser, .. }
+            | Self::IdpAnswer { browser, .. } => Some(*browser),
+            Self::IdpRequest { browser, .. } => *browser,
+            Self::Redeem { .. }
+            | Self::Claims { .. }
+            | Self::Work
+            | Self::Expire
+            | Self::EndLive { .. }
+            | Self::OffBoard { .. }
+            | Self::Retry { .. } => None,
+        }
+    }
+}
+
+impl World<'_> {
+    /// Asks any node. A form that another site posts brings no session cookie along.
+    pub(super) fn ask(&mut self, wish: Wish) {
+        let node = self.some_node();
+        self.ask_node(node, wish);
+    }
+
+    pub(super) fn ask_node(&mut self, node: usize, wish: Wish) {
+        let mut cookies =
+            wish.browser().map(|browser| self.browsers[browser].cookies()).unwrap_or_default();
+        if matches!(&wish, Wish::EndSession { arrival: Arrival::Post, .. }) {
+            cookies.session = None;
+        }
+        let cookie = cookies.session.as_ref().map(Token::hash);
+        let (abandoned, begun) = (self.dice.percent(4), self.history.steps());
+        self.history.note(self.now, "ask", || {
+            let gone = if abandoned { ", and does not wait" } else { "" };
+            format!("node {node}: {wish:?}{gone}")
+        });
+        let use_cases = self.node(node).use_cases.clone();
+        let (asked, now) = (wish.clone(), self.now);
+        let token = match &wish {
+            Wish::Claims { tokens } => Some(self.tokens[*tokens].access.clone()),
+            _ => None,
+        };
+        let answer = self.node(node).begin(async move {
+            let params = |query: &str| Params::parse(query).expect("what we wrote can be read");
+            match asked {
+                Wish::Authorize { app: number, idp, silent, .. } => {
+                    let query = authorize_query(number, idp, silent);
+                    Answer::Reply(use_cases.authorize(&params(&query), &cookies).await)
+                }
+                Wish::Continue { handle, .. } => {
+                    Answer::Reply(use_cases.acs_continue(&handle, &cookies).await)
+                }
+                Wish::Relogin { handle, csrf, anyway, .. } => {
+                    let answer = match anyway {
+                        true => ReloginAnswer::SignInAnyway,
+                        false => ReloginAnswer::StaySignedOut,
+                    };
+                    let answered = use_cases.answer_relogin(&handle, answer, &csrf, &cookies).await;
+                    Answer::Reply(answered)
+                }
+                Wish::Redeem { app: number, code } => {
+                    let query = token_query(number, &code);
+                    Answer::Tokens(use_cases.token(&params(&query), None).await)
+                }
+                Wish::Claims { .. } => {
+                    let token = token.expect("it was looked up");
+                    Answer::Claims(use_cases.userinfo(&token).await)
+                }
+                Wish::EndSession { query, arrival, .. } => {
+                    let params = params(&query);
+                    Answer::Reply(use_cases.end_session(&params, &cookies, arrival).await)
+                }
+                Wish::V2Logout { query, .. } => {
+                    Answer::Reply(use_cases.v2_logout(&params(&query), &cookies).await)
+                }
+                Wish::LogoutPage { handle, .. } => {
+                    Answer::Reply(use_cases.logout_page(&handle, &cookies).await)
+                }
+                Wish::FramesDone { handle, .. } => {
+                    Answer::Reply(use_cases.frames_done(&handle).await)
+                }
+                Wish::Press { handle, button, csrf, .. } => {
+                    let button = button.into();
+                    let pressed =
+                        use_cases.answer_logout_page(&handle, button, &csrf, &cookies).await;
+                    Answer::Reply(pressed)
+                }
+                Wish::IdpAnswer { query, .. } => {
+                    let message = RawQuery::new(&query).parse().expect("a message of this binding");
+                    let heard = use_cases.logout_response_by_redirect(&message, &cookies).await;
+                    Answer::Reply(heard)
+                }
+                Wish::IdpRequest { query, .. } => {
+                    let message = RawQuery::new(&query).parse().expect("a message of this binding");
+                    let heard = use_cases.logout_request_by_redirect(&message, &cookies).await;
+                    Answer::Reply(heard)
+                }
+                Wish::Work => Answer::Work(use_cases.work_due().await),
+                Wish::Expire => Answer::Work(use_cases.end_expired_sessions().await),
+                Wish::EndLive { session } => {
+                    let ended = use_cases.end_live_session(session).await;
+                    Answer::Ended(tell(&use_cases, ended.map(|logout| vec![logout])).await)
+                }
+                Wish::OffBoard { subject } => {
+                    let ended = use_cases.sign_out_person(&subject).await;
+                    Answer::Ended(tell(&use_cases, ended).await)
+                }
+                Wish::Retry { logout } => {
+                    let again = use_cases.retry_logout(logout).await;
+                    Answer::Ended(tell(&use_cases, again.map(|logout| vec![logout])).await)
+                }
+            }
+        });
+        let running = Running { wish, node, answer, begun, begun_at: now, cookie, abandoned };
+        self.running.push(running);
+        self.settle(node);
+    }
+}
+
+impl From<Button> for PageAnswer {
+    fn from(button: Button) -> Self {
+        match button {
+            Button::SignOut => Self::SignOut,
+            Button::StaySignedIn => Self::StaySignedIn,
+            Button::AskAgain => Self::AskAgain,
+            Button::GoOn(leg) => Self::GoOn(leg),
+        }
+    }
+}
+
+/// As the API does it: whoever is due is told, and given a moment.
+async fn tell(
+    use_cases: &UseCases,
+    begun: Result<Vec<Logout>, Failure>,
+) -> Result<Vec<Logout>, Failure> {
+    use_cases.tell_soon(begun?).await
+}
+
+fn callback(number: usize) -> String {
+    format!("https://app-{number}.test/callback")
+}
+
+fn authorize_query(number: usize, idp: usize, silent: bool) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("client_id", app(number).as_str());
+    query.append_pair("response_type", "code").append_pair("scope", "openid");
+    query.append_pair("redirect_uri", &callback(number)).append_pair("state", "s");
+    query.append_pair("nonce", "n");
+    match silent {
+        true => query.append_pair("prompt", "none"),
+        false => query.append_pair("idp", super::installation::idp(idp).as_str()),
+    };
+    query.finish()
+}
+
+fn token_query(number: usize, code: &Token) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("grant_type", "authorization_code").append_pair("code", code.expose());
+    query.append_pair("redirect_uri", &callback(number));
+    query.append_pair("client_id", app(number).as_str()).append_pair("client_secret", SECRET);
+    query.finish()
+}
+
+/// The part of a URL of ours after the issuer.
+pub(super) fn our_path(url: &str) -> Option<&str> {
+    url.strip_prefix(ISSUER)
+}

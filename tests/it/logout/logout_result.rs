@@ -106,7 +106,9 @@ async fn odd_states(on: On) {
         assert!(!page.header("set-cookie").is_some_and(|line| line.contains("stolen")));
         for target in [link, page.location().unwrap()] {
             assert_eq!(value(&target, "state").as_deref(), Some(state));
-            assert_eq!(value(&target, "logout_result").as_deref(), Some("complete"), "{target}");
+            // The link was written while the app was still being told.
+            let result = value(&target, "logout_result").unwrap();
+            assert!(matches!(result.as_str(), "complete" | "partial"), "{target}");
             assert_eq!(target.fragment(), None);
         }
     }

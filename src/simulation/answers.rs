@@ -166,10 +166,10 @@ impl World<'_> {
         match &reply.next {
             Next::Redirect(url) if our_path(url).is_none() => self.check_redirect(running, url),
             Next::Page(page) => {
-                if let Page::LogoutEnd { logout, continue_to, .. } = &**page {
-                    self.check_end_page(logout);
-                    let own = &logout.document.target;
-                    assert!(continue_to.is_none() || continue_to == own, "I6: {continue_to:?}");
+                if let Page::LogoutEnd(end) = &**page {
+                    self.check_end_page(&end.logout);
+                    let (led_to, own) = (&end.continue_to, &end.logout.document.target);
+                    assert!(led_to.is_none() || led_to == own, "I6: {led_to:?}");
                 }
             }
             _ => {}

@@ -153,8 +153,8 @@ async fn sign_in(on: On) {
     }
 }
 
-both!(of_fifty_copies_of_each_message_one_counts, fifty);
-async fn fifty(on: On) {
+both!(of_fifty_copies_of_each_message_one_counts, copies);
+async fn copies(on: On) {
     let world = World::on(on).await;
     let (forger, _) = forged(&world).await;
     let by_forger = world.app_with("app-two", json!({"idps": ["forged"]})).await;

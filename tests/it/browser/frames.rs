@@ -41,7 +41,7 @@ async fn told(on: On) {
         let frame = framed.loaded_frames().pop().expect("its frame was loaded");
         assert_eq!(frame.has_cookie, cookies == ThirdPartyCookies::Allowed, "{cookies:?}");
         // Nothing comes back from a frame, so the page promises nothing, whatever the browser did.
-        assert!(end.contains("If your browser keeps its cookies out of frames"), "{end}");
+        assert!(end.contains("It was told through your browser"), "{end}");
         assert!(!end.contains("You are signed out everywhere"), "{end}");
         let outcomes = ["app one: confirmed", "app framed: unconfirmed", "IdP corp: confirmed"];
         assert_eq!(sites.world.outcomes().await, outcomes);

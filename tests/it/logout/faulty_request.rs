@@ -121,9 +121,7 @@ async fn framed(on: On) {
     let [src] = &page.frames()[..] else { panic!("{}", page.body) };
     assert!(src.as_str().starts_with(&world.url("/logout?SAMLRequest=")), "{src}");
 
-    let frame = ada.browser.load_frame(&page, src.as_str()).await;
-
-    assert!(frame.text().contains("answered Success"), "{}", frame.summary());
+    // The window loads it by itself, and what is in it comes back to the IdP.
     assert_eq!(heard(&world, 0).as_deref(), Some("Success"));
     assert!(!ada.is_in(&world, &app).await && !app.is_signed_in(ada.sid()).await);
     let asked = src.as_str();

@@ -30,7 +30,8 @@ async fn weak(on: On) {
             world.use_cases().store().commit(now, vec![add]).await.unwrap();
         };
         add(key(2048)).await;
-        assert!(server::open(&world.config, &world.clock).await.is_ok(), "{purpose:?}");
+        let opened = server::open(&world.config, &world.clock).await;
+        assert!(opened.is_ok(), "{purpose:?}: {:?}", opened.err().map(|error| error.to_string()));
 
         add(key(1024)).await;
 

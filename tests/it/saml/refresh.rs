@@ -150,6 +150,11 @@ async fn inside(on: On) {
     assert_eq!(both.json()["code"], "invalid_query");
     let none = world.add_idp("inside", "", "&metadata_url=metadata").await;
     assert_eq!(none.json()["code"], "invalid_setting");
+    // What is shown in reports holds no password.
+    let secret = "&metadata_url=https://sloop:hunter2@example.com/metadata";
+    let refused = world.add_idp("inside", "", secret).await;
+    assert_eq!((refused.status, &refused.json()["code"]), (400, &"invalid_setting".into()));
+    assert!(!refused.body.contains("hunter2"), "{}", refused.body);
     // The same way to a place that the operator has allowed.
     connected(&world, &Forger::new(&world.clock)).await;
 }

@@ -162,9 +162,11 @@ pub enum Change {
     ForgetMetadataSource {
         idp: IdpId,
     },
-    /// Exactly one row: its metadata still comes from that URL.
+    /// Exactly one row: its metadata still comes from that URL, and nobody has loaded it since
+    /// `last_checked_at` was read.
     NoteRefresh {
         idp: IdpId,
+        last_checked_at: Timestamp,
         source: Box<MetadataSource>,
     },
     /// Exactly one row: nobody else looks for new metadata at this turn.

@@ -13,7 +13,7 @@ use crate::connection::{
 use crate::id::IdpId;
 use crate::metadata_file;
 use crate::oidc::SubjectSource;
-use crate::saml::metadata::MetadataUrl;
+use crate::saml::metadata::{InvalidMetadataUrl, MetadataUrl};
 use crate::saml::{EntityId, MetadataKey};
 use crate::use_cases::{IdpReport, Refreshed, SaveIdp, UseCases};
 
@@ -142,6 +142,7 @@ pub(super) async fn run(
             let existing = use_cases.idp_settings(&id).await?;
             let report = match metadata.parse::<MetadataUrl>() {
                 Ok(url) => use_cases.connect_idp(id, change.into(), &url).await?,
+                Err(error @ InvalidMetadataUrl::Credentials) => anyhow::bail!("--metadata: {error}"),
                 Err(error) if MetadataUrl::is_query(&metadata) => {
                     anyhow::bail!("--metadata {metadata}: {error}")
                 }

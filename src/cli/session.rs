@@ -112,9 +112,10 @@ async fn end_each(use_cases: &UseCases, ids: &[BrowserSessionId]) -> anyhow::Res
     }
 }
 
+/// A difficulty with one session does not keep the others from being ended, nor from being told of.
 async fn end_of_idp(use_cases: &UseCases, idp: IdpId) -> anyhow::Result<bool> {
     let filter = SessionFilter { idp: Some(idp), ..SessionFilter::default() };
-    let (mut after, mut all_told, mut count) = (None, true, 0);
+    let (mut after, mut all_told, mut count, mut failure) = (None, true, 0, None);
     loop {
         let page = use_cases.live_sessions(&filter, after, PAGE).await?;
         let mut ended = Vec::new();
@@ -123,17 +124,26 @@ async fn end_of_idp(use_cases: &UseCases, idp: IdpId) -> anyhow::Result<bool> {
                 Ok(logout) => ended.push(logout),
                 // It ended by itself meanwhile.
                 Err(Failure::NotFound { .. }) => {}
-                Err(other) => return Err(other.into()),
+                Err(other) => {
+                    eprintln!("session {} is not ended: {other}", session.id);
+                    failure = Some(other);
+                }
             }
         }
         count += ended.len();
         all_told &= tell(use_cases, &ended).await?;
         after = page.next;
-        if after.is_none() {
-            if count == 0 {
-                println!("There was no live session with a sign-in by this IdP.");
-            }
-            return Ok(all_told);
+        if after.is_some() {
+            continue;
         }
+        return match failure {
+            Some(failure) => Err(failure.into()),
+            None => {
+                if count == 0 {
+                    println!("There was no live session with a sign-in by this IdP.");
+                }
+                Ok(all_told)
+            }
+        };
     }
 }

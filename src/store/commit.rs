@@ -266,8 +266,8 @@ impl SealedStore {
             Change::SaveMetadataSource { idp, source } => {
                 out.push(metadata_source::save(&idp, *source));
             }
-            Change::NoteRefresh { idp, source } => {
-                out.push(metadata_source::note(&idp, *source));
+            Change::NoteRefresh { idp, last_checked_at, source } => {
+                out.push(metadata_source::note(&idp, last_checked_at, *source));
             }
             Change::ForgetMetadataSource { idp } => out.push(metadata_source::forget(&idp)),
             Change::ClaimRefresh { idp, due, until } => {

@@ -9,38 +9,34 @@ use crate::store::CommitError;
 use crate::use_cases::sign_out::SignOut;
 use crate::use_cases::{Failure, UseCases};
 
-/// How many sessions are read at once.
+/// How many sessions are ended at one call.
 const BATCH: i64 = 64;
 
 impl UseCases {
-    /// Ends what has expired and not been ended, if apps are to hear of it. Any node may do it at any
-    /// time; the version of a session decides who does. Returns how many were ended here.
+    /// Ends a batch of what has expired and not been ended, if apps are to hear of it. Any node may do
+    /// it at any time; the version of a session decides who does. Returns how many were ended here: as
+    /// long as it is not 0 there may be more.
     pub async fn end_expired_sessions(&self) -> Result<usize, Failure> {
         let mut ended = 0;
         if !self.settings().notify_on_expiry {
             return Ok(ended);
         }
-        loop {
-            let lapsed = self.store().lapsed_sessions(BATCH).await?;
-            let before = ended;
-            for session in &lapsed.found {
-                match self.expire(session, lapsed.now).await {
-                    Ok(Some(logout)) => {
-                        self.tell_if_there_is_a_place(logout);
-                        ended += 1;
-                    }
-                    // Used at this moment, or another node was faster.
-                    Ok(None) => {}
-                    // One that is damaged must not keep the others from being ended.
-                    Err(error) => {
-                        tracing::error!(session.id = %session.id, code = error.code(), "{error}");
-                    }
+        let lapsed = self.store().lapsed_sessions(BATCH).await?;
+        for session in &lapsed.found {
+            match self.expire(session, lapsed.now).await {
+                Ok(Some(logout)) => {
+                    self.tell_if_there_is_a_place(logout);
+                    ended += 1;
+                }
+                // Used at this moment, or another node was faster.
+                Ok(None) => {}
+                // One that is damaged must not keep the others from being ended.
+                Err(error) => {
+                    tracing::error!(session.id = %session.id, code = error.code(), "{error}");
                 }
             }
-            if ended == before {
-                return Ok(ended);
-            }
         }
+        Ok(ended)
     }
 
     async fn expire(

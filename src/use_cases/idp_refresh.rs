@@ -108,6 +108,7 @@ impl UseCases {
         let found = self.store().idp(id).await?;
         let found = found.ok_or_else(|| Failure::NotFound { what: format!("IdP {id}") })?;
         let now = self.now().await?;
+        let last_checked_at = origin.checked_at;
         let origin = MetadataSource { checked_at: now, failure: None, ..origin.clone() };
         if fetched.status == 304 || fetched.body == found.metadata.as_bytes() {
             // The same document can have expired by now, and that is not "unchanged".
@@ -115,7 +116,8 @@ impl UseCases {
                 .map_err(|detail| Failure::Connection { idp: id.clone(), detail })?;
             let next_at = next_look(&connection.metadata, now);
             let source = Box::new(MetadataSource { next_at, ..origin });
-            self.note(now, vec![Change::NoteRefresh { idp: id.clone(), source }]).await?;
+            let idp = id.clone();
+            self.note(now, vec![Change::NoteRefresh { idp, last_checked_at, source }]).await?;
             return Ok(Refreshed::Unchanged);
         }
         let origin = MetadataSource {
@@ -126,7 +128,7 @@ impl UseCases {
         let settings = SettingsChange::default().into();
         let (id, metadata) = (id.clone(), fetched.body);
         let wanted = SaveIdp { id, settings, metadata, source: Source::Admin };
-        let (_, difference) = self.write_idp(wanted, Brought::Refresh(origin)).await?;
+        let (_, difference) = self.write_idp(wanted, Brought::Refresh { origin, last_checked_at }).await?;
         Ok(Refreshed::Updated { changes: difference.to_string() })
     }
 
@@ -145,14 +147,16 @@ impl UseCases {
         let now = self.now().await?;
         let next_at = now.plus(RETRY);
         let failed = Some(failure.to_string());
+        let last_checked_at = origin.checked_at;
         let source =
             Box::new(MetadataSource { checked_at: now, next_at, failure: failed, ..origin });
         let event = AuditEvent::new(AuditKind::IdpRefreshFailed).idp(id).detail(failure.code());
         let idp = id.clone();
-        self.note(now, vec![Change::NoteRefresh { idp, source }, Change::Record(event)]).await
+        let note = Change::NoteRefresh { idp, last_checked_at, source };
+        self.note(now, vec![note, Change::Record(event)]).await
     }
 
-    /// Writes what came of a look, unless the metadata comes from elsewhere by now.
+    /// Writes what came of a look, unless the metadata comes from elsewhere or from a later look by now.
     async fn note(&self, now: Timestamp, changes: Vec<Change>) -> Result<(), Failure> {
         match self.store().commit(now, changes).await {
             Ok(()) | Err(CommitError::Conflict { .. }) => Ok(()),

@@ -59,13 +59,14 @@ pub(super) enum Brought {
     Upload,
     /// As above, by naming a URL.
     Url(MetadataSource),
-    /// Nobody looked at it: it was at the URL when its time had come.
-    Refresh(MetadataSource),
+    /// Nobody looked at it: it was at the URL when its time had come. What was loaded after
+    /// `last_checked_at` is newer.
+    Refresh { origin: MetadataSource, last_checked_at: Timestamp },
 }
 
 impl Brought {
     fn is_refresh(&self) -> bool {
-        matches!(self, Self::Refresh(_))
+        matches!(self, Self::Refresh { .. })
     }
 }
 
@@ -172,7 +173,7 @@ impl UseCases {
         }
         let origin = match brought {
             Brought::Upload => None,
-            Brought::Url(origin) | Brought::Refresh(origin) => {
+            Brought::Url(origin) | Brought::Refresh { origin, .. } => {
                 let next_at = next_look(&connection.metadata, now);
                 Some(MetadataSource { next_at, ..origin.clone() })
             }
@@ -180,9 +181,12 @@ impl UseCases {
         match &origin {
             Some(origin) => {
                 let (idp, source) = (id.clone(), Box::new(origin.clone()));
-                changes.push(match brought.is_refresh() {
-                    true => Change::NoteRefresh { idp, source },
-                    false => Change::SaveMetadataSource { idp, source },
+                changes.push(match brought {
+                    Brought::Refresh { last_checked_at, .. } => {
+                        let last_checked_at = *last_checked_at;
+                        Change::NoteRefresh { idp, last_checked_at, source }
+                    }
+                    _ => Change::SaveMetadataSource { idp, source },
                 });
             }
             None if self.store().metadata_source(id).await?.is_some() => {

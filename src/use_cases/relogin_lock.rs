@@ -58,8 +58,7 @@ impl UseCases {
     /// The IdPs that must authenticate the next person of this browser anew.
     pub(super) async fn locked_idps(&self, browser: &Browser) -> Result<Vec<IdpId>, Failure> {
         let Some(cookie) = browser.relogin_hash() else { return Ok(Vec::new()) };
-        let locks = self.store().relogin_locks(Some(cookie), None).await?.found;
-        Ok(locks.into_iter().map(|lock| lock.idp).collect())
+        Ok(self.store().locked_idps(cookie).await?)
     }
 
     pub(super) async fn judge_relogin(
@@ -68,12 +67,15 @@ impl UseCases {
         browser: &Browser,
     ) -> Result<Judged, Failure> {
         let cookie = browser.relogin_hash();
-        let locks = self.store().relogin_locks(cookie, Some(&verified.subject)).await?.found;
         let (idp, facts) = (&verified.idp, &verified.facts);
+        let locks = self.store().relogin_locks(idp, cookie, &verified.subject).await?.found;
         let verdict = judge(&locks, cookie, idp, &verified.subject, facts);
         let (Verdict::Fresh(concerned) | Verdict::Ended(concerned)) = &verdict;
-        let last =
+        let mut last =
             !locks.iter().any(|lock| cookie == Some(lock.browser) && !concerned.contains(lock));
+        if let Some(cookie) = cookie.filter(|_| last) {
+            last = self.store().locked_idps(cookie).await?.iter().all(|locked| locked == idp);
+        }
         Ok(Judged { verdict, last })
     }
 

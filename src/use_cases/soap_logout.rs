@@ -51,7 +51,10 @@ impl UseCases {
         let request_id = self.rng().saml_id();
         let envelope = self.logout_envelope(logout, leg, &request_id, location, now)?;
         let sent = self.0.outbound.post_soap(&url, envelope, Limits::MESSAGE.bytes).await;
-        let body = message_of(sent.map_err(failed)?)?;
+        let sent = sent.map_err(failed)?;
+        let turn = self.xml_turn(sent.body.len()).await.map_err(failed)?;
+        let body = message_of(sent)?;
+        drop(turn);
         let expected = ExpectedAnswer {
             idp: connection.metadata.entity_id.clone(),
             request_id,

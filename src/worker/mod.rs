@@ -7,8 +7,9 @@ use crate::use_cases::{Failure, UseCases};
 
 /// How often the store is asked what is due.
 const LOOK: Duration = Duration::from_secs(1);
-/// Every how many looks expired sessions are ended and expired rows deleted.
-const LOOKS_PER_CLEANUP: u32 = 10;
+
+/// How often expired sessions are ended and expired rows deleted.
+const CLEAN_UP: Duration = Duration::from_secs(10);
 
 /// How long deliveries may go on when the shutdown has begun. What is cut off is told again.
 const LAST_DELIVERIES: Duration = Duration::from_secs(10);
@@ -18,8 +19,12 @@ const LOOK_FOR_METADATA: Duration = Duration::from_secs(60);
 
 /// Works until the shutdown begins. Every node runs one; the store decides who does what.
 pub async fn run(use_cases: UseCases, shutdown: Shutdown) {
-    // A slow metadata server must not hold up logouts.
-    tokio::join!(work(&use_cases, &shutdown), refresh(&use_cases, &shutdown));
+    // Neither a slow metadata server nor very many expired sessions may hold up logouts.
+    tokio::join!(
+        work(&use_cases, &shutdown),
+        clear_away(&use_cases, &shutdown),
+        refresh(&use_cases, &shutdown)
+    );
 }
 
 async fn refresh(use_cases: &UseCases, shutdown: &Shutdown) {
@@ -38,15 +43,7 @@ async fn refresh(use_cases: &UseCases, shutdown: &Shutdown) {
     }
 }
 
-/// Apps hear of a session before its row is deleted. What cannot be ended does not stay for ever.
-async fn clear_away(use_cases: &UseCases) -> Result<(), Failure> {
-    let ended = use_cases.end_expired_sessions().await;
-    use_cases.clean_up().await?;
-    ended.map(|_| ())
-}
-
 async fn work(use_cases: &UseCases, shutdown: &Shutdown) {
-    let mut looks = 0u32;
     while !shutdown.has_begun() {
         if let Err(error) = use_cases.work_due().await {
             tracing::error!(code = error.code(), hint = error.hint(), "due work: {error}");
@@ -54,16 +51,34 @@ async fn work(use_cases: &UseCases, shutdown: &Shutdown) {
         if let Err(error) = use_cases.refresh_keys().await {
             tracing::error!(code = error.code(), hint = error.hint(), "reading the keys: {error}");
         }
-        if looks.is_multiple_of(LOOKS_PER_CLEANUP)
-            && let Err(error) = clear_away(use_cases).await
-        {
-            tracing::error!(code = error.code(), hint = error.hint(), "clearing away: {error}");
-        }
-        looks = looks.wrapping_add(1);
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
             () = shutdown.begun() => {}
         }
     }
     let _ = tokio::time::timeout(LAST_DELIVERIES, use_cases.deliveries_done()).await;
+}
+
+async fn clear_away(use_cases: &UseCases, shutdown: &Shutdown) {
+    while !shutdown.has_begun() {
+        if let Err(error) = clear_away_once(use_cases, shutdown).await {
+            tracing::error!(code = error.code(), hint = error.hint(), "clearing away: {error}");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(CLEAN_UP) => {}
+            () = shutdown.begun() => {}
+        }
+    }
+}
+
+/// Apps hear of a session before its row is deleted. What cannot be ended does not stay for ever.
+async fn clear_away_once(use_cases: &UseCases, shutdown: &Shutdown) -> Result<(), Failure> {
+    let ended = loop {
+        match use_cases.end_expired_sessions().await {
+            Ok(1..) if !shutdown.has_begun() => {}
+            other => break other,
+        }
+    };
+    use_cases.clean_up().await?;
+    ended.map(|_| ())
 }

@@ -24,6 +24,9 @@ pub enum InvalidMetadataUrl {
     Malformed,
     #[error("behind mdq: belongs the base URL of the service, https, without query and fragment")]
     Base,
+    /// It would be shown in lists, logs and reports.
+    #[error("it holds a user name or a password, and a metadata URL is no secret; leave them out")]
+    Credentials,
 }
 
 /// A query service was named, and no entity to ask it for.
@@ -74,9 +77,11 @@ impl FromStr for MetadataUrl {
     type Err = InvalidMetadataUrl;
     fn from_str(text: &str) -> Result<Self, InvalidMetadataUrl> {
         let Some(base) = text.strip_prefix(QUERY) else {
-            return Url::parse(text).map(Self::Document).map_err(|_| InvalidMetadataUrl::Malformed);
+            let url = Url::parse(text).map_err(|_| InvalidMetadataUrl::Malformed)?;
+            return without_credentials(url).map(Self::Document);
         };
         let base = Url::parse(base).map_err(|_| InvalidMetadataUrl::Base)?;
+        let base = without_credentials(base)?;
         let is_web = matches!(base.scheme(), "https" | "http");
         match is_web && base.query().is_none() && base.fragment().is_none() {
             true => Ok(Self::Query(base)),
@@ -91,6 +96,13 @@ impl fmt::Display for MetadataUrl {
             Self::Document(url) => url.fmt(f),
             Self::Query(base) => write!(f, "{QUERY}{base}"),
         }
+    }
+}
+
+fn without_credentials(url: Url) -> Result<Url, InvalidMetadataUrl> {
+    match url.username().is_empty() && url.password().is_none() {
+        true => Ok(url),
+        false => Err(InvalidMetadataUrl::Credentials),
     }
 }
 
@@ -142,6 +154,14 @@ mod tests {
         {
             assert_eq!(bad.parse::<MetadataUrl>(), Err(InvalidMetadataUrl::Base), "{bad}");
         }
+        for secret in ["u:hunter2@", "u@", ":hunter2@"] {
+            for text in [format!("https://{secret}a/m"), format!("mdq:https://{secret}a/")] {
+                let error = text.parse::<MetadataUrl>().unwrap_err();
+                assert_eq!(error, InvalidMetadataUrl::Credentials, "{text}");
+                assert!(!error.to_string().contains("hunter2"));
+            }
+        }
+        assert!("https://a/m?at=u:p@b".parse::<MetadataUrl>().is_ok());
         assert_eq!("corp.xml".parse::<MetadataUrl>(), Err(InvalidMetadataUrl::Malformed));
     }
 }

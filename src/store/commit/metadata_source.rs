@@ -16,12 +16,18 @@ pub(super) fn save(idp: &IdpId, source: MetadataSource) -> Statement {
     )
 }
 
-pub(super) fn note(idp: &IdpId, source: MetadataSource) -> Statement {
+pub(super) fn note(
+    idp: &IdpId,
+    last_checked_at: Timestamp,
+    source: MetadataSource,
+) -> Statement {
+    let mut values = values(idp, source);
+    values.push(last_checked_at.into());
     one(
         "NoteRefresh",
         "UPDATE metadata_source SET etag = $3, last_modified = $4, checked_at = $5, next_at = $6, \
-         failure = $7 WHERE idp_id = $1 AND url = $2",
-        values(idp, source),
+         failure = $7 WHERE idp_id = $1 AND url = $2 AND checked_at = $8",
+        values,
     )
 }
 

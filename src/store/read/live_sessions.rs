@@ -80,6 +80,7 @@ impl SealedStore {
             rows.map(|row| row.parse("id")).collect::<Result<_, _>>()?;
         ids.sort_unstable();
         ids.dedup();
+        ids.truncate(usize::try_from(limit).unwrap_or_default());
         let read = self.sessions_by_id(&ids).await?;
         let lapsed =
             |session: &BrowserSession| session.ended_at.is_none() && !session.is_live(read.now);

@@ -7,6 +7,45 @@ use super::{Place, SECRET, app, declared, eventually, idp, open};
 use crate::support::rp::Answer;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_session_that_cannot_be_ended_keeps_no_other_from_it() {
+    let (idp, app) = tokio::join!(idp(Options::default()), app("wiki"));
+    let place = Place::new(&declared(&app));
+    place.write("secret", SECRET);
+    place.write("metadata/corp.xml", &idp.metadata());
+    let serving = place.serve().await;
+    let app = app.at(serving.provider());
+    idp.trust(&serving.get("/saml/metadata", &[]).await.body).unwrap();
+    for user in ["ada", "bob", "eve"] {
+        let mut browser = serving.browser();
+        let (attempt, page) = open(&mut browser, &app, user).await;
+        app.finish(&attempt, &page.url).await.unwrap();
+    }
+    let list = place.json(&["session", "list", "--json"]);
+    let stuck = list[0]["id"].as_str().unwrap();
+    let database = rusqlite::Connection::open(place.path("sloop.db")).unwrap();
+    database.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
+    let refuse = format!(
+        "CREATE TRIGGER stuck BEFORE INSERT ON logout WHEN NEW.browser_session_id = '{stuck}' \
+         BEGIN SELECT RAISE(ABORT, 'stuck'); END"
+    );
+    database.execute_batch(&refuse).unwrap();
+
+    let run = place.run(&["session", "end", "--idp", "corp"]);
+
+    assert_eq!(run.code, Some(1), "{}{}", run.out, run.err);
+    assert!(run.err.contains(&format!("session {stuck} is not ended")), "{}", run.err);
+    assert_eq!(run.out.matches("app wiki: confirmed (told at try 1)").count(), 2, "{}", run.out);
+    let left = place.json(&["session", "list", "--json"]);
+    assert_eq!(left.as_array().unwrap().len(), 1, "{left}");
+    assert_eq!(left[0]["id"], stuck);
+    // What was in its way is gone.
+    database.execute_batch("DROP TRIGGER stuck").unwrap();
+    let said = place.done(&["session", "end", "--idp", "corp"]);
+    assert_eq!(said.matches("app wiki: confirmed (told at try 1)").count(), 1, "{said}");
+    assert_eq!(place.json(&["session", "list", "--json"]), json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_signed_in_is_listed_and_ended_and_the_parties_are_told_at_once() {
     let (idp, app) = tokio::join!(idp(Options::default()), app("wiki"));
     let place = Place::new(&declared(&app));

@@ -7,6 +7,7 @@ use sloop::paths::API_IDENTITY_PROVIDERS;
 
 use super::ask;
 use crate::both;
+use crate::logout::eventually;
 use crate::support::document::Document;
 use crate::support::forger::Forger;
 use crate::support::rp::RelyingParty;
@@ -150,6 +151,11 @@ async fn inside(on: On) {
     assert_eq!(both.json()["code"], "invalid_query");
     let none = world.add_idp("inside", "", "&metadata_url=metadata").await;
     assert_eq!(none.json()["code"], "invalid_setting");
+    // What is shown in reports holds no password.
+    let secret = "&metadata_url=https://sloop:hunter2@example.com/metadata";
+    let refused = world.add_idp("inside", "", secret).await;
+    assert_eq!((refused.status, &refused.json()["code"]), (400, &"invalid_setting".into()));
+    assert!(!refused.body.contains("hunter2"), "{}", refused.body);
     // The same way to a place that the operator has allowed.
     connected(&world, &Forger::new(&world.clock)).await;
 }
@@ -225,6 +231,38 @@ async fn kept(on: On) {
     world.clock.advance(HOUR);
     world.use_cases().refresh_due_idps().await.unwrap();
     assert!(believes(&world, &app, &forger, &forger).await);
+}
+
+// What an administrator loads while a refresh is on its way is newer than what the refresh brings.
+both!(a_late_refresh_does_not_put_older_metadata_back, late);
+async fn late(on: On) {
+    let world = World::on(on).await;
+    let (old, new) = (Forger::new(&world.clock), Forger::new(&world.clock));
+    let (document, app) = connected(&world, &old).await;
+    // The answer with both keys is on its way, and the old key is known to be lost.
+    document.replace(with_key_of(&new.metadata(), &old));
+    let release = document.hold();
+    let asked = document.counts().0;
+    let load = async {
+        eventually("the question", async || document.counts().0 > asked).await;
+        world.clock.advance(Duration::from_secs(1));
+        document.replace(new.metadata());
+        let url = format!("&metadata_url={}", document.url);
+        let loaded = world.add_idp("forged", "", &url).await;
+        assert_eq!(loaded.status, 200, "{}", loaded.body);
+        drop(release);
+    };
+    let (refreshed, ()) = tokio::join!(refresh(&world), load);
+
+    assert_eq!(refreshed.status, 503, "{}", refreshed.body);
+    assert!(!believes(&world, &app, &new, &old).await);
+    assert!(believes(&world, &app, &new, &new).await);
+    // Nor does the failure of a late one stand over what was loaded.
+    assert_eq!(show(&world).await["refresh"]["failure"], Value::Null);
+    // The next one is on time.
+    document.replace(with_key_of(&new.metadata(), &old));
+    assert_eq!(refresh(&world).await.json()["result"], "updated");
+    assert!(believes(&world, &app, &new, &old).await);
 }
 
 // What several people settle at once is all kept, whatever a refresh writes between.

@@ -40,6 +40,24 @@ async fn comes_back(world: &World, ada: &mut SignedIn, app: &RelyingParty) {
     assert!(ada.browser.cookie(&world.issuer, "relogin").is_none(), "it has served");
 }
 
+both!(a_demand_is_made_whatever_is_sealed_in_the_lock, unopened);
+async fn unopened(on: On) {
+    let idp = Options { slo: Slo::None, ..Options::default() };
+    let world = Setting::on(on).idp(idp).begin().await;
+    let app = world.app("app-one").await;
+    let mut ada = signed_in(&world, &app, "ada").await;
+    let hint = ada.hint().to_owned();
+    world.sign_out(&mut ada.browser, &app, &hint).await;
+    world.execute("UPDATE relogin_lock SET sealed = browser_hash").await;
+    assert!(demands(&world, &mut ada.browser, &app).await);
+    // A lock of another IdP is no matter of this sign-in, and keeps the cookie.
+    world.execute("UPDATE relogin_lock SET idp_id = 'another'").await;
+    assert!(!demands(&world, &mut ada.browser, &app).await);
+    world.sign_in(&mut ada.browser, &app, "ada").await;
+    assert!(ada.is_in(&world, &app).await);
+    assert!(ada.browser.cookie(&world.issuer, "relogin").is_some());
+}
+
 both!(an_idp_without_logout_is_told_to_ask_the_person_at_the_next_sign_in, without_logout);
 async fn without_logout(on: On) {
     let idp = Options { slo: Slo::None, ..Options::default() };

@@ -120,3 +120,23 @@ async fn by_client_id(on: On) {
         }
     }
 }
+
+both!(the_hint_of_an_app_that_is_gone_leads_nowhere_and_sign_out_is_offered, gone);
+async fn gone(on: On) {
+    let world = World::on(on).await;
+    let (app, other) = (world.app("app-one").await, world.app("app-two").await);
+    let mut ada = signed_in(&world, &app, "ada").await;
+    world.execute("DELETE FROM client WHERE id = 'app-one'").await;
+    world.execute("UPDATE setting SET value = value + 1 WHERE name = 'settings_version'").await;
+
+    let uri = app.post_logout_redirect_uri();
+    let page = ada.ask(&app, &[("post_logout_redirect_uri", &uri), ("state", "s")]).await;
+    let page = ada.browser.settle(page).await;
+
+    assert!(page.text().contains("Do you want to sign out?"), "{}", page.summary());
+    assert!(ada.is_in(&world, &other).await);
+    let pressed = ada.browser.submit(&page, &[("answer", "yes")]).await;
+    let end = ada.browser.settle(pressed).await;
+    assert!(end.url.as_str().starts_with(&world.url(paths::LOGOUT_PAGE)), "{}", end.summary());
+    assert!(!ada.is_in(&world, &other).await);
+}

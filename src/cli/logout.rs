@@ -100,14 +100,20 @@ fn print(story: &LogoutStory) {
     match (&story.answered_at, &story.settled_at) {
         (Some(answered), Some(settled)) => {
             println!(
-                "No IdP was open any more at {answered}; everything was settled at {settled}."
+                "The browser's part was over at {answered}; everything was settled at {settled}."
             );
         }
         (Some(answered), None) => {
-            println!("No IdP is open any more since {answered}; apps are still being told.");
+            println!("The browser's part was over at {answered}; others are still being told.");
         }
-        (None, _) => println!("An IdP has not answered yet; this ends at {}.", story.deadline),
+        (None, _) => {
+            println!(
+                "The browser's part is still open; it ends at {} at the latest.",
+                story.deadline
+            );
+        }
     }
+    println!("Scope {}", story.scope.as_str());
     if let Some(url) = &story.returns_to {
         println!("Returns to {url}");
     }

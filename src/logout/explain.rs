@@ -7,12 +7,10 @@ use super::{AppChannel, Leg, LegState, Logout, Outcome, Party, Reason, Rung, Who
 /// purpose.
 pub fn whole(logout: &Logout) -> &'static str {
     match Whole::of(logout) {
-        Whole::OnlyHere => {
-            "Signed out here. Your apps and your organisation were left as they are."
-        }
+        Whole::OnlyHere => "Signed out here. The apps and the IdPs were left as they are.",
         Whole::Apps => {
-            "Every app of this session confirmed it. Your organisation's own sign-in was left as it \
-             is, so the next sign-in may not ask you."
+            "Every app of this session confirmed it. The IdP's own sign-in was left as it is, so the \
+             next sign-in may not ask the person."
         }
         Whole::Everywhere => "Signed out everywhere: every party confirmed it.",
         Whole::NobodyAsked => "Signed out here. No other party was asked.",

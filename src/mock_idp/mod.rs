@@ -9,6 +9,7 @@ mod assertion;
 mod control;
 pub mod encryption;
 mod fault;
+mod guard;
 mod identity;
 mod journal;
 mod login;
@@ -33,6 +34,7 @@ mod tests;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::clock::Clock;
@@ -292,25 +294,26 @@ impl MockIdp {
     /// What `docs/mock-idp.md` lists: pages for people, endpoints of SAML, and what a
     /// script talks to.
     pub fn router(&self) -> Router {
-        let control = Router::new()
+        let guarded = Router::new()
+            .route("/login", post(login::log_in))
+            .route("/signout", post(login::sign_out))
+            .route("/logout", post(own_logout::handle))
             .route("/faults", get(control::faults).post(control::choose).delete(control::forget))
             .route("/journal", get(control::journal).delete(control::clear_journal))
             .route("/sessions", get(control::sessions))
             .route(
                 "/sp-metadata",
                 post(control::service_provider).layer(BodyLimit::Metadata.layer()),
-            );
+            )
+            .layer(from_fn_with_state(self.clone(), guard::refuse_other_websites));
         Router::new()
             .route("/", get(login::home))
             .route(METADATA, get(pages::metadata))
             .route(STYLE, get(pages::style))
             .route(SSO, get(single_sign_on::handle).post(single_sign_on::handle))
-            .route("/login", post(login::log_in))
-            .route("/signout", post(login::sign_out))
-            .route("/logout", post(own_logout::handle))
             .route(SLO, get(single_logout::handle).post(single_logout::handle))
             .route(SLO_SOAP, post(single_logout::handle_soap))
-            .merge(control)
+            .merge(guarded)
             .with_state(self.clone())
     }
 

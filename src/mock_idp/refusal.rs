@@ -66,6 +66,10 @@ pub enum Refusal {
     Peer(#[from] PeerError),
     #[error("type a user name of letters, digits, dots, hyphens and underscores")]
     UserName,
+    #[error("another website may not use this address")]
+    OtherWebsite,
+    #[error("{found:?} is neither the host of this IdP's base URL nor this machine itself")]
+    Host { found: String },
     #[error("the sign-in page is too old; begin again at the app")]
     UnknownSignIn,
     /// A fault of this IdP.
@@ -110,6 +114,8 @@ impl Refusal {
             Self::Plan(error) => error.code(),
             Self::Peer(error) => error.code(),
             Self::UserName => "user_name",
+            Self::OtherWebsite => "other_website",
+            Self::Host { .. } => "host",
             Self::UnknownSignIn => "unknown_sign_in",
             Self::Sign(error) => error.code(),
             Self::Encryption(error) => error.code(),

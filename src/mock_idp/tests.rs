@@ -1,6 +1,7 @@
 //! The IdP against a service provider made of the program's own SAML code.
 
 mod faults;
+mod guard;
 mod logout;
 mod own_logout;
 mod sign_in;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use http::header::{CONTENT_TYPE, COOKIE, HOST, LOCATION, SET_COOKIE};
 use http::{Request, StatusCode};
 use tower::ServiceExt as _;
 use url::Url;
@@ -73,7 +74,9 @@ impl World {
         Self { idp, clock, rng, key, decryption_key, certificate, sp_metadata, metadata, cookie }
     }
 
-    async fn send(&mut self, request: Request<Body>) -> Page {
+    async fn send(&mut self, mut request: Request<Body>) -> Page {
+        let host = || http::HeaderValue::from_static("127.0.0.1:8081");
+        request.headers_mut().entry(HOST).or_insert_with(host);
         let response = self.idp.router().oneshot(request).await.unwrap();
         if let Some(line) = response.headers().get(SET_COOKIE) {
             let line = line.to_str().unwrap();

@@ -74,6 +74,17 @@ pub enum LogoutScope {
     AllAppsAndIdp,
 }
 
+impl LogoutScope {
+    /// As settings and JSON have it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OpOnly => "op_only",
+            Self::AllApps => "all_apps",
+            Self::AllAppsAndIdp => "all_apps_and_idp",
+        }
+    }
+}
+
 /// Whether the person is asked before a logout that is proved to be theirs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -126,7 +126,7 @@ pub enum IssuerError {
 }
 
 /// Whether a URL's host is the machine itself, by name or by address literal.
-pub(super) fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),

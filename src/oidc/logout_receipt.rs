@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::id::{ClientId, IdpId, LogoutId};
 use crate::keys::{SigningKey, jws};
 
+use super::client::LogoutScope;
 use super::error::{RequestError, bounded};
 use super::params::Params;
 
@@ -47,6 +48,7 @@ pub struct LogoutReceiptClaims<'a> {
     pub sid: &'a str,
     pub logout_id: LogoutId,
     pub outcome: &'static str,
+    pub scope: LogoutScope,
     #[serde(serialize_with = "seconds")]
     pub begun_at: Timestamp,
     /// When the browser's part was over.
@@ -62,6 +64,9 @@ pub struct LogoutReceiptClaims<'a> {
     pub idps: Vec<ReceiptIdp<'a>>,
     /// How many of the other apps have which outcome.
     pub other_apps: BTreeMap<&'static str, usize>,
+    /// Whom the person left alone on purpose, if anybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<ReceiptLeft<'a>>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -81,6 +86,14 @@ pub struct ReceiptIdp<'a> {
     pub name: String,
     #[serde(flatten)]
     pub leg: ReceiptLeg<'a>,
+}
+
+/// It names no app: not every app of a session knows of the others.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ReceiptLeft<'a> {
+    pub idps: Vec<&'a IdpId>,
+    /// How many, the app that asked included.
+    pub apps: usize,
 }
 
 impl LogoutReceiptClaims<'_> {

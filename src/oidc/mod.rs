@@ -38,8 +38,11 @@ pub use end_session::EndSessionRequest;
 pub use error::{ErrorCode, OAuthError, RequestError};
 pub use frontchannel::{FrontchannelLogoutUri, FrontchannelLogoutUriError};
 pub use id_token::{HintError, IdTokenClaims, IdTokenHint};
+pub(crate) use issuer::is_loopback;
 pub use issuer::{Issuer, IssuerError};
-pub use logout_receipt::{LogoutReceiptClaims, LogoutReceiptRequest, ReceiptIdp, ReceiptLeg};
+pub use logout_receipt::{
+    LogoutReceiptClaims, LogoutReceiptRequest, ReceiptIdp, ReceiptLeft, ReceiptLeg,
+};
 pub use logout_result::with_logout_result;
 pub use logout_token::{Ended, LogoutTokenClaims};
 pub use params::{Duplicate, Params, ParamsError};

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::clock::Timestamp;
 use crate::id::ClientId;
-use crate::logout::{Leg, LegState, Logout, Party};
+use crate::logout::{Leg, LegState, Logout, Party, PartyId};
 use crate::oidc::{
     Client, ErrorCode, LogoutReceiptClaims, LogoutReceiptRequest, OAuthError, Params, ReceiptIdp,
-    ReceiptLeg,
+    ReceiptLeft, ReceiptLeg,
 };
 use crate::store::LogoutKey;
 use crate::use_cases::{Failure, UseCases};
@@ -103,12 +103,14 @@ impl UseCases {
             sid: &logout.document.sid,
             logout_id: logout.id,
             outcome: logout.outcome().as_str(),
+            scope: logout.document.scope,
             begun_at: logout.created_at,
             answered_at: logout.answered_at,
             settled_at: logout.settled_at,
             app: logout.legs.iter().find(|leg| is_of(leg, &client.id)).map(known),
             idps,
             other_apps,
+            left: left(&logout.document.left),
         };
         let keys = self.keys();
         let algorithm = client.id_token_alg;
@@ -121,6 +123,18 @@ impl UseCases {
 
 fn is_of(leg: &Leg, app: &ClientId) -> bool {
     matches!(&leg.party, Party::App { client, .. } if client == app)
+}
+
+fn left(parties: &[PartyId]) -> Option<ReceiptLeft<'_>> {
+    let idps: Vec<_> = parties
+        .iter()
+        .filter_map(|party| match party {
+            PartyId::Idp { idp } => Some(idp),
+            PartyId::App { .. } => None,
+        })
+        .collect();
+    let apps = parties.len() - idps.len();
+    (!parties.is_empty()).then_some(ReceiptLeft { idps, apps })
 }
 
 fn known(leg: &Leg) -> ReceiptLeg<'_> {

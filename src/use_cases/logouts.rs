@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::id::LogoutId;
 use crate::logout::{Event, Leg, LegOutcome, Logout, Outcome, PartyId, explain};
+use crate::oidc::LogoutScope;
 use crate::store::{CommitError, LogoutSummary, RecordedEvent};
 use crate::use_cases::{Failure, TRIES, UseCases};
 
@@ -14,6 +15,8 @@ pub struct LogoutStory {
     pub outcome: Outcome,
     pub summary: &'static str,
     pub reason: &'static str,
+    /// How far it was to reach.
+    pub scope: LogoutScope,
     pub asked_by: Option<String>,
     pub begun_at: String,
     pub deadline: String,
@@ -75,6 +78,7 @@ impl UseCases {
             outcome: logout.outcome(),
             summary: explain::whole(&logout),
             reason: explain::reason(logout.document.reason),
+            scope: logout.document.scope,
             asked_by: logout.document.initiator.as_ref().map(ToString::to_string),
             begun_at: logout.created_at.to_string(),
             deadline: logout.deadline.to_string(),

@@ -37,7 +37,9 @@ async fn a_logout_is_told_with_every_party_and_no_name() {
         story["legs"].as_array().unwrap().iter().map(|leg| &leg["party"]).collect();
     assert_eq!(parties, ["app wiki", "IdP corp"]);
     let text = place.done(&["logout", "show", id]);
-    for known in ["complete", "app wiki", "IdP corp", &app.post_logout_redirect_uri()] {
+    assert_eq!(story["scope"], "all_apps_and_idp");
+    let scope = "Scope all_apps_and_idp";
+    for known in ["complete", scope, "app wiki", "IdP corp", &app.post_logout_redirect_uri()] {
         assert!(text.contains(known), "{known}: {text}");
     }
     // The name, the session's index and the app's state are nobody's business here.

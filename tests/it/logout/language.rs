@@ -101,7 +101,7 @@ const SENTENCES: [Sentences; 4] = [
         kept: "Su sesión sigue abierta",
         form: "pulse el botón",
         waiting: "Hemos pedido a corp que también cierre su sesión.",
-        end: "Ha cerrado la sesión aquí",
+        end: "Su sesión aquí está cerrada",
         leg: "No ha respondido.",
         nobody: "Nadie tenía una sesión abierta con este navegador.",
         unknown_answer: "Esta respuesta ha llegado demasiado tarde o dos veces",

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use sloop::paths;
 
+use super::person_page::{CORP, TWO, Two};
 use super::signed_in;
 use crate::both;
 use crate::support::idp_key::{Asked, By, IdpKey};
@@ -87,7 +88,8 @@ async fn receipt(on: On) {
         (&json!("confirmed"), &json!("Success, signed"))
     );
     assert_eq!(told["other_apps"], json!({ "confirmed": 1, "not_possible": 1 }));
-    for absent in ["exp", "sub", "events", "nonce"] {
+    assert_eq!(told["scope"], "all_apps_and_idp");
+    for absent in ["exp", "sub", "events", "nonce", "left"] {
         assert_eq!(told.get(absent), None, "{absent}");
     }
     // Nothing names another app.
@@ -160,7 +162,34 @@ async fn left_alone(on: On) {
     world.sign_out(&mut ada.browser, &app, &hint).await;
     let told = claims(&world, &request(&world, &app, &sid).await).await;
     assert_eq!((&told["outcome"], told.get("app")), (&json!("local_only"), None));
+    assert_eq!((&told["scope"], told.get("left")), (&json!("op_only"), None));
     assert_eq!((&told["idps"], &told["other_apps"]), (&json!([]), &json!({})));
     let stranger = world.app("stranger").await;
     assert_eq!(outcome(&request(&world, &stranger, &sid).await).0, 404);
+}
+
+both!(whom_the_person_left_alone_is_counted_and_no_app_is_named, left_by_the_person);
+async fn left_by_the_person(on: On) {
+    let mut two = Two::begin(on).await;
+    let sid = two.ada.sid().to_owned();
+    two.end_all_but(&[TWO]).await;
+    for (app, outcome) in [(&two.one, Some("confirmed")), (&two.two, None)] {
+        let told = claims(&two.world, &request(&two.world, app, &sid).await).await;
+        assert_eq!(told["outcome"], "complete");
+        assert_eq!(told["left"], json!({ "idps": [], "apps": 1 }), "{}", app.client_id);
+        let own = told.get("app").map(|app| app["outcome"].as_str().unwrap());
+        assert_eq!(own, outcome, "{}", app.client_id);
+    }
+    let told = claims(&two.world, &request(&two.world, &two.one, &sid).await).await;
+    assert!(!serde_json::to_string(&told).unwrap().contains("app-two"));
+    assert_eq!(two.told(), [1, 0]);
+
+    // The next session, of which the person keeps the IdP.
+    let again = two.world.sign_in(&mut two.ada.browser, &two.one, "ada").await;
+    let sid = again.claims["sid"].as_str().unwrap().to_owned();
+    two.end_all_but(&[CORP]).await;
+    let told = claims(&two.world, &request(&two.world, &two.one, &sid).await).await;
+    assert_eq!((&told["outcome"], &told["scope"]), (&json!("complete"), &json!("all_apps")));
+    assert_eq!(told["left"], json!({ "idps": ["corp"], "apps": 0 }));
+    assert_eq!(two.world.idp.sessions().len(), 1);
 }

@@ -61,16 +61,12 @@ both!(an_outcome_says_what_was_not_asked, truth);
 async fn truth(on: On) {
     let world = World::on(on).await;
     for (scope, outcome, summary) in [
-        (
-            "op_only",
-            "local_only",
-            "Signed out here. Your apps and your organisation were left as they are.",
-        ),
+        ("op_only", "local_only", "Signed out here. The apps and the IdPs were left as they are."),
         (
             "all_apps",
             "complete",
-            "Every app of this session confirmed it. Your organisation's own sign-in was left as it \
-             is, so the next sign-in may not ask you.",
+            "Every app of this session confirmed it. The IdP's own sign-in was left as it is, so the \
+             next sign-in may not ask the person.",
         ),
     ] {
         let app = world.app_with(&format!("app-{}", scope.len()), json!({ "scope": scope })).await;
@@ -79,5 +75,6 @@ async fn truth(on: On) {
         ada.browser.settle(page).await;
         let story = world.newest_logout().await;
         assert_eq!((story.outcome.as_str(), story.summary), (outcome, summary));
+        assert_eq!(serde_json::to_value(&story).unwrap()["scope"], scope);
     }
 }

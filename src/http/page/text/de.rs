@@ -118,8 +118,8 @@ pub(super) static TEXT: Text = Text {
         },
         summary: Summaries {
             everywhere: "Überall abgemeldet: Alle Beteiligten haben es bestätigt.",
-            apps: "Alle Apps dieser Sitzung haben es bestätigt. Bei Ihrer Organisation bleiben Sie \
-                   angemeldet; die nächste Anmeldung fragt Sie daher vielleicht nichts.",
+            apps: "Alle Apps dieser Sitzung haben es bestätigt. Die Anmeldung bei Ihrer Organisation \
+                   wurde nicht angetastet; die nächste Anmeldung fragt Sie daher vielleicht nichts.",
             only_here: "Hier abgemeldet. Bei Ihren Apps und Ihrer Organisation bleibt alles, wie es \
                         ist.",
             nobody_asked: "Hier abgemeldet. Niemand sonst wurde gefragt.",
@@ -148,10 +148,10 @@ pub(super) static TEXT: Text = Text {
             refused: "Die Antwort war: Sie wurden dort nicht abgemeldet.",
             unconfirmed: "Wir haben Bescheid gesagt, aber nichts beweist, dass Sie dort abgemeldet \
                           sind.",
-            unconfirmed_frame: "Sie hat es über Ihren Browser erfahren. Wenn er ihre Cookies dabei sperrt, \
+            unconfirmed_frame: "Die App hat es über Ihren Browser erfahren. Wenn er ihre Cookies dabei sperrt, \
                                 sind Sie dort vielleicht noch angemeldet.",
             no_answer: "Keine Antwort. Vielleicht sind Sie dort noch angemeldet.",
-            not_sent: "Hier wurde nicht gefragt. Vielleicht sind Sie dort noch angemeldet.",
+            not_sent: "Dort wurde nicht Bescheid gesagt. Vielleicht sind Sie dort noch angemeldet.",
             not_possible: "Wir können dort nicht Bescheid sagen. Vielleicht sind Sie dort noch \
                            angemeldet.",
             dead_letter: "Nicht erreichbar. Vielleicht sind Sie dort noch angemeldet.",

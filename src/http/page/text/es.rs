@@ -73,11 +73,11 @@ pub(super) static TEXT: Text = Text {
     },
     frames: Frames {
         title: "Cerrando la sesión",
-        heading: "Ha cerrado la sesión aquí",
+        heading: "Su sesión aquí está cerrada",
         told: "Estas aplicaciones reciben el aviso a través de su navegador:",
         hint: "No pueden decirnos si ha funcionado. Si su navegador bloquea las cookies \
-               dentro de otras páginas, su sesión puede seguir abierta en una de ellas. En \
-               caso de duda, ciérrela también allí.",
+               dentro de otras páginas, su sesión puede seguir abierta en una de estas \
+               aplicaciones. En caso de duda, ciérrela también allí.",
     },
     person_page: PersonPage {
         title: "Cerrar sesión",
@@ -89,14 +89,15 @@ pub(super) static TEXT: Text = Text {
         cannot_be_told: "No ofrece ninguna forma de avisarla: cierre la sesión también allí.",
         consequence: "Si cierra la sesión en su organización o en todas las aplicaciones, se \
                       cierra su sesión aquí. Si la cierra solo en algunas aplicaciones, sigue \
-                      abierta, y una de esas aplicaciones puede volver a iniciarla sin preguntar.",
+                      abierta, y una de esas aplicaciones puede volver a iniciar su sesión en ella \
+                      sin preguntar.",
         button: "Cerrar la sesión en lo marcado",
         nothing_ticked: "No había nada marcado, así que no se ha cerrado nada.",
         ended_before: "Lo que había marcado ya estaba cerrado.",
     },
     waiting: Waiting {
         title: "Cerrando la sesión",
-        heading: "Ha cerrado la sesión aquí",
+        heading: "Su sesión aquí está cerrada",
         asked: Around(
             "Hemos pedido a ",
             " que también cierre su sesión. Su respuesta aún no ha llegado.",
@@ -109,17 +110,17 @@ pub(super) static TEXT: Text = Text {
     end: End {
         title: "Sesión cerrada",
         heading: Headings {
-            everywhere: "Ha cerrado la sesión en todas partes",
-            apps: "Ha cerrado la sesión en sus aplicaciones",
-            here: "Ha cerrado la sesión aquí",
+            everywhere: "Su sesión está cerrada en todas partes",
+            apps: "Su sesión está cerrada en sus aplicaciones",
+            here: "Su sesión aquí está cerrada",
             chosen: "Ha cerrado la sesión en lo que eligió",
             chosen_here: "Lo que eligió se ha cerrado aquí",
         },
         summary: Summaries {
             everywhere: "Sesión cerrada en todas partes: todos lo han confirmado.",
             apps: "Todas las aplicaciones de esta sesión lo han confirmado. La sesión en su \
-                   organización sigue abierta, así que el próximo inicio de sesión quizá no le \
-                   pregunte nada.",
+                   organización se ha dejado como estaba, así que el próximo inicio de sesión \
+                   quizá no le pregunte nada.",
             only_here: "Sesión cerrada aquí. Sus aplicaciones y su organización siguen como \
                         estaban.",
             nobody_asked: "Sesión cerrada aquí. No se ha avisado a nadie más.",
@@ -129,14 +130,14 @@ pub(super) static TEXT: Text = Text {
             chosen_partial: "Sesión cerrada aquí. No todos los que eligió lo han confirmado; los \
                              demás siguen como estaban.",
             apps_alone: "Todas las aplicaciones que eligió lo han confirmado. Su sesión sigue \
-                         abierta aquí, así que una de esas aplicaciones puede volver a iniciarla \
-                         sin preguntar.",
+                         abierta aquí, así que una de esas aplicaciones puede volver a iniciar \
+                         su sesión en ella sin preguntar.",
             apps_alone_partial: "No todas las aplicaciones que eligió lo han confirmado. Su \
                                  sesión sigue abierta aquí, así que una de esas aplicaciones \
-                                 puede volver a iniciarla sin preguntar.",
+                                 puede volver a iniciar su sesión en ella sin preguntar.",
             apps_alone_untold: "No se ha podido avisar a ninguna de las aplicaciones que eligió. \
                                 Su sesión sigue abierta aquí, así que una de esas aplicaciones \
-                                puede volver a iniciarla sin preguntar.",
+                                puede volver a iniciar su sesión en ella sin preguntar.",
         },
         app: "Aplicación",
         idp: "Organización",
@@ -184,7 +185,7 @@ pub(super) static TEXT: Text = Text {
                hágalo en la aplicación.",
     },
     nobody: Said {
-        heading: "Ha cerrado la sesión aquí",
+        heading: "Aquí no hay ninguna sesión abierta",
         text: "Nadie tenía una sesión abierta con este navegador.",
     },
 };

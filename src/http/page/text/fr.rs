@@ -77,8 +77,8 @@ pub(super) static TEXT: Text = Text {
         told: "Ces applications sont prévenues par votre navigateur :",
         hint: "Elles ne peuvent pas nous dire si cela a fonctionné. Si votre navigateur \
                bloque les cookies à l’intérieur d’autres pages, vous restez peut-être \
-               connecté à une telle application. En cas de doute, déconnectez-vous aussi là- \
-               bas.",
+               connecté à une telle application. En cas de doute, déconnectez-vous aussi \
+               là-bas.",
     },
     person_page: PersonPage {
         title: "Se déconnecter",
@@ -120,16 +120,16 @@ pub(super) static TEXT: Text = Text {
         summary: Summaries {
             everywhere: "Déconnexion partout : tous l’ont confirmée.",
             apps: "Toutes les applications de cette session l’ont confirmé. La connexion à votre \
-                   organisation reste ouverte ; la prochaine connexion ne vous demandera peut-être \
-                   rien.",
+                   organisation a été laissée telle quelle ; la prochaine connexion ne vous \
+                   demandera peut-être rien.",
             only_here: "Vous êtes déconnecté ici. Rien n’a changé pour vos applications ni pour \
                         votre organisation.",
             nobody_asked: "Vous êtes déconnecté ici. Personne d’autre n’a été prévenu.",
-            partial: "Vous êtes déconnecté ici. Tous les autres ne l’ont pas confirmé.",
+            partial: "Vous êtes déconnecté ici. Les autres ne l’ont pas tous confirmé.",
             chosen: "Vous êtes déconnecté ici. Tous ceux que vous avez choisis l’ont confirmé ; \
                      rien n’a changé pour les autres.",
-            chosen_partial: "Vous êtes déconnecté ici. Tous ceux que vous avez choisis ne l’ont \
-                             pas confirmé ; rien n’a changé pour les autres.",
+            chosen_partial: "Vous êtes déconnecté ici. Ceux que vous avez choisis ne l’ont pas \
+                             tous confirmé ; rien n’a changé pour les autres.",
             apps_alone: "Toutes les applications que vous avez choisies l’ont confirmé. Vous êtes \
                          toujours connecté ici ; une telle application peut donc vous reconnecter \
                          sans rien demander.",

@@ -13,7 +13,7 @@ use crate::logout::{Logout, OwedAnswer, Presence, Reason};
 use crate::oidc::{LogoutScope, Subject};
 use crate::saml::LogoutRequest;
 use crate::saml::logout_request::MAX_AGE;
-use crate::session::{BrowserSession, SignedIn};
+use crate::session::{BrowserSession, IdpSession, SignedIn};
 use crate::store::{CommitError, LogoutKey};
 use crate::use_cases::sign_out::SignOut;
 use crate::use_cases::{Failure, TRIES, UseCases};
@@ -233,7 +233,7 @@ impl UseCases {
             let mut changes = Vec::new();
             let mut begun = Vec::new();
             for session in meant {
-                let planned = self.plan_idp_initiated(session, asking, read.now).await?;
+                let planned = self.plan_idp_initiated(session, ended, asking, read.now).await?;
                 changes.extend(planned.0);
                 begun.push(planned.1);
             }
@@ -266,9 +266,16 @@ impl UseCases {
     async fn plan_idp_initiated(
         &self,
         session: &BrowserSession,
+        ended: &EndedPrincipal,
         asking: &Asking,
         now: Timestamp,
     ) -> Result<(Vec<Change>, Logout), Failure> {
+        let is_over = |held: &&IdpSession| {
+            asking.ids.contains(&held.idp)
+                && self.names(ended, &asking.connection, &held.signed_in, self.settings().clock_skew)
+                && names_all_of(ended, &held.signed_in)
+        };
+        let named = session.idp_sessions.iter().filter(is_over).map(|held| held.id).collect();
         let presence = match asking.answer {
             Some(_) => Presence::Browser,
             None => Presence::Nobody,
@@ -277,7 +284,7 @@ impl UseCases {
             reason: Reason::IdpInitiated,
             scope: LogoutScope::AllAppsAndIdp,
             left: Vec::new(),
-            idps: IdpLegs::BegunBy { ids: asking.ids.clone(), presence },
+            idps: IdpLegs::BegunBy { ids: asking.ids.clone(), named, presence },
             initiator: None,
             target: None,
             result_wanted: false,
@@ -312,6 +319,14 @@ impl UseCases {
 fn goes_by_index(ended: &EndedPrincipal, connection: &Connection) -> bool {
     let by = connection.settings.logout_request_match;
     by == LogoutRequestMatch::SessionIndex && !ended.session_indexes.is_empty()
+}
+
+/// Whether nothing is left of this sign-in at its IdP. With SessionIndexes a LogoutRequest ends those
+/// that it names, and says nothing of others (SAML Core 3.7.1).
+fn names_all_of(ended: &EndedPrincipal, held: &SignedIn) -> bool {
+    let named = &ended.session_indexes;
+    named.is_empty()
+        || !held.has_forgotten_indexes() && held.session_indexes.iter().all(|own| named.contains(own))
 }
 
 /// Where the look at a person's sessions stands.

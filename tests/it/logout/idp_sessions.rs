@@ -1,0 +1,101 @@
+//! An IdP's LogoutRequest and the sessions that it means: what it names, what it leaves, and what it
+//! ended before.
+
+use serde_json::json;
+use sloop::mock_idp::Session;
+use sloop::saml::{EntityId, NameId, SessionIndex};
+
+use crate::both;
+use crate::support::browser::Browser;
+use crate::support::forger::{Forger, Said};
+use crate::support::idp_key::IdpKey;
+use crate::support::idp_request::{Answered, IdpRequest};
+use crate::support::rp::RelyingParty;
+use crate::support::world::{On, World};
+
+const BEGAN: &str = "confirmed (it began this logout)";
+const ANOTHER: &str = "unconfirmed (it began this logout for another of its sessions)";
+
+/// An IdP that names people and sessions as a story wants, and an app that knows no other.
+struct Played {
+    forger: Forger,
+    key: IdpKey,
+    app: RelyingParty,
+}
+
+impl Played {
+    async fn connect(world: &World, settings: &str) -> Self {
+        let forger = Forger::new(&world.clock);
+        let settings = format!("&subject=attribute:uid{settings}");
+        let added = world.add_idp("forged", &forger.metadata(), &settings).await;
+        assert_eq!(added.status, 201, "{}", added.body);
+        let app = world.app_with("app-one", json!({"idps": ["forged"]})).await;
+        Self { key: IdpKey::of(&forger), forger, app }
+    }
+
+    /// Whoever is signed in already signs in once more.
+    async fn sign_in(&self, world: &World, browser: &mut Browser, change: impl FnOnce(&mut Said)) {
+        let attempt = self.app.begin(&[("prompt", "login")]).await;
+        let asked = self.forger.asked(&browser.get(attempt.url.as_str()).await);
+        let mut said = self.forger.says(&asked, "ada");
+        said.attributes.push(("uid".into(), vec!["ada".into()]));
+        change(&mut said);
+        let page = self.forger.send(world, browser, &asked, &said).await;
+        let callback = page.location().unwrap_or_else(|| panic!("{}", page.summary()));
+        self.app.finish(&attempt, &callback).await.unwrap();
+    }
+
+    fn asks(&self, world: &World, name: &str, indexes: &[&str]) -> IdpRequest<'_> {
+        let name_id = NameId {
+            value: name.to_owned(),
+            format: None,
+            name_qualifier: None,
+            sp_name_qualifier: None,
+            sp_provided_id: None,
+        };
+        let authn_instant = world.clock.now();
+        let session = Session { user: String::new(), name_id, session_index: None, authn_instant };
+        self.key.asks(world, &session).with(|it| {
+            it.request.issuer = EntityId::parse(&self.forger.entity_id()).unwrap();
+            let parsed = indexes.iter().map(|index| SessionIndex::parse(index).unwrap());
+            it.request.session_indexes = parsed.collect();
+        })
+    }
+}
+
+fn named<'n>(name: &'n str, index: &'n str) -> impl FnOnce(&mut Said) {
+    move |said: &mut Said| {
+        said.name_id = Some(name.into());
+        said.session_index = Some(index.into());
+    }
+}
+
+async fn idp_legs(world: &World) -> Vec<String> {
+    let legs = world.newest_logout().await.legs.into_iter();
+    legs.filter(|leg| leg.party.starts_with("IdP")).map(|leg| leg.said).collect()
+}
+
+both!(it_confirms_the_sessions_that_it_names_and_no_other, confirms);
+async fn confirms(on: On) {
+    let world = World::on(on).await;
+    let idp = Played::connect(&world, "").await;
+    for ((name, index), indexes, said) in [
+        (("ada-at-work", "_two"), &["_one"][..], &[BEGAN, ANOTHER][..]),
+        (("ada-at-work", "_two"), &[], &[BEGAN, ANOTHER]),
+        // One sign-in, of which the IdP keeps a part.
+        (("ada", "_two"), &["_one"], &[ANOTHER]),
+        (("ada", "_two"), &["_one", "_two"], &[BEGAN]),
+        (("ada", "_two"), &[], &[BEGAN]),
+    ] {
+        let mut browser = world.browser();
+        idp.sign_in(&world, &mut browser, named("ada", "_one")).await;
+        idp.sign_in(&world, &mut browser, named(name, index)).await;
+        let answer = idp.asks(&world, "ada", indexes).by_soap(&world).await;
+        let case = format!("{name} {index} {indexes:?}");
+        assert_eq!(Answered::in_envelope(&world, &answer).await.status(), "Success", "{case}");
+        assert_eq!(idp_legs(&world).await, said, "{case}");
+        assert!(!world.is_signed_in(&mut browser, &idp.app).await, "{case}");
+        // Times in SAML have seconds.
+        world.clock.advance(std::time::Duration::from_secs(2));
+    }
+}

@@ -5,10 +5,11 @@ use serde_json::json;
 use sloop::mock_idp::Session;
 use sloop::saml::{EntityId, NameId, SessionIndex};
 
+use super::signed_in;
 use crate::both;
 use crate::support::browser::Browser;
 use crate::support::forger::{Forger, Said};
-use crate::support::idp_key::IdpKey;
+use crate::support::idp_key::{By, IdpKey};
 use crate::support::idp_request::{Answered, IdpRequest};
 use crate::support::rp::RelyingParty;
 use crate::support::world::{On, World};
@@ -96,6 +97,31 @@ async fn confirms(on: On) {
         assert_eq!(idp_legs(&world).await, said, "{case}");
         assert!(!world.is_signed_in(&mut browser, &idp.app).await, "{case}");
         // Times in SAML have seconds.
+        world.clock.advance(std::time::Duration::from_secs(2));
+    }
+}
+
+both!(of_several_devices_the_page_shows_the_one_of_which_least_is_known, least_known);
+async fn least_known(on: On) {
+    let world = World::on(on).await;
+    let key = IdpKey::connect(&world).await;
+    let app = world.app("app-one").await;
+    let silent = world.app_with("silent", json!({ "backchannel_logout_uri": null })).await;
+    for (first, second, everywhere) in
+        [(&silent, &app, false), (&app, &silent, false), (&app, &app, true)]
+    {
+        let mut one = signed_in(&world, first, "ada").await;
+        let mut two = signed_in(&world, second, "ada").await;
+        let of_ada = world.idp.sessions().pop().unwrap();
+        let request = key.asks(&world, &of_ada).with(|it| {
+            it.request.session_indexes.clear();
+            it.request.asynchronous = true;
+        });
+        let page = request.through(&mut two.browser, By::Redirect).await;
+        assert_eq!((page.status, page.location()), (200, None), "{}", page.summary());
+        assert_eq!(page.text().contains("everywhere"), everywhere, "{}", page.text());
+        assert!(page.text().contains("signed out"), "{}", page.text());
+        assert!(!one.is_in(&world, first).await && !two.is_in(&world, second).await);
         world.clock.advance(std::time::Duration::from_secs(2));
     }
 }

@@ -4,11 +4,13 @@
 use crate::audit::{AuditEvent, AuditKind};
 use crate::change::{Change, PendingAuthnRequest, VerifiedSignIn, Wanted};
 use crate::clock::Timestamp;
+use crate::connection::Connection;
 use crate::id::IdpId;
 use crate::keys::keyed_hash;
-use crate::logout::relogin_lock::{ReloginLock, Verdict, judge};
-use crate::oidc::{ErrorCode, OAuthError};
+use crate::logout::relogin_lock::{ReloginLock, Verdict, Who, judge};
+use crate::oidc::{ErrorCode, OAuthError, SubjectSource};
 use crate::paths;
+use crate::saml::NameId;
 use crate::secret::{Token, TokenHash};
 use crate::store::FoundLogout;
 use crate::use_cases::acs::used;
@@ -65,12 +67,18 @@ impl UseCases {
     pub(super) async fn judge_relogin(
         &self,
         verified: &VerifiedSignIn,
+        connection: &Connection,
         browser: &Browser,
     ) -> Result<Judged, Failure> {
         let cookie = browser.relogin_hash();
         let locks = self.store().relogin_locks(cookie, Some(&verified.subject)).await?.found;
         let (idp, facts) = (&verified.idp, &verified.facts);
-        let verdict = judge(&locks, cookie, idp, &verified.subject, facts);
+        let transient = facts.name_id.as_ref().is_some_and(NameId::is_transient);
+        let who = match &connection.settings.subject {
+            SubjectSource::NameId if transient => Who::Somebody,
+            _ => Who::Person(&verified.subject),
+        };
+        let verdict = judge(&locks, cookie, idp, who, facts);
         let (Verdict::Fresh(concerned) | Verdict::Ended(concerned)) = &verdict;
         let last =
             !locks.iter().any(|lock| cookie == Some(lock.browser) && !concerned.contains(lock));

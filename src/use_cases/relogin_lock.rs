@@ -12,7 +12,7 @@ use crate::oidc::{ErrorCode, OAuthError, SubjectSource};
 use crate::paths;
 use crate::saml::NameId;
 use crate::secret::{Token, TokenHash};
-use crate::store::FoundLogout;
+use crate::store::{FoundLogout, LogoutKey};
 use crate::use_cases::acs::used;
 use crate::use_cases::own_form::check_csrf;
 use crate::use_cases::sign_in::Waiting;
@@ -62,6 +62,24 @@ impl UseCases {
         let Some(cookie) = browser.relogin_hash() else { return Ok(Vec::new()) };
         let locks = self.store().relogin_locks(Some(cookie), None).await?.found;
         Ok(locks.into_iter().map(|lock| lock.idp).collect())
+    }
+
+    /// As above, for a browser whose session is over. If it was ended while the browser was not there, as
+    /// by an administrator, the locks of that logout count, too, and a browser that has no cookie yet
+    /// gets theirs.
+    pub(super) async fn locked_since_its_end(
+        &self,
+        browser: &Browser,
+    ) -> Result<(Vec<IdpId>, Option<CookieChange>), Failure> {
+        let mut locked = self.locked_idps(browser).await?;
+        let Some(ended) = browser.session_hash() else { return Ok((locked, None)) };
+        let found = self.store().logout(LogoutKey::EndedCookie(ended)).await?.found;
+        let Some(found) = found else { return Ok((locked, None)) };
+        let relogin = self.relogin_cookie(&found.handle);
+        let of_its_end = self.store().relogin_locks(Some(relogin.hash()), None).await?.found;
+        let lacks = browser.relogin.is_none() && !of_its_end.is_empty();
+        locked.extend(of_its_end.into_iter().map(|lock| lock.idp));
+        Ok((locked, lacks.then_some(CookieChange::SetRelogin(relogin))))
     }
 
     pub(super) async fn judge_relogin(

@@ -272,7 +272,12 @@ impl UseCases {
     ) -> Result<(Vec<Change>, Logout), Failure> {
         let is_over = |held: &&IdpSession| {
             asking.ids.contains(&held.idp)
-                && self.names(ended, &asking.connection, &held.signed_in, self.settings().clock_skew)
+                && self.names(
+                    ended,
+                    &asking.connection,
+                    &held.signed_in,
+                    self.settings().clock_skew,
+                )
                 && names_all_of(ended, &held.signed_in)
         };
         let named = session.idp_sessions.iter().filter(is_over).map(|held| held.id).collect();
@@ -326,7 +331,8 @@ fn goes_by_index(ended: &EndedPrincipal, connection: &Connection) -> bool {
 fn names_all_of(ended: &EndedPrincipal, held: &SignedIn) -> bool {
     let named = &ended.session_indexes;
     named.is_empty()
-        || !held.has_forgotten_indexes() && held.session_indexes.iter().all(|own| named.contains(own))
+        || !held.has_forgotten_indexes()
+            && held.session_indexes.iter().all(|own| named.contains(own))
 }
 
 /// Where the look at a person's sessions stands.

@@ -84,6 +84,7 @@ impl UseCases {
             session_indexes: request.session_indexes,
             issued_at: request.issue_instant,
             logouts: Vec::new(),
+            answer: None,
             // Longer than the request can be shown again, and than a sign-in that it overtook is on
             // its way.
             expires_at: now.plus(MAX_AGE.saturating_mul(3)),
@@ -99,7 +100,68 @@ impl UseCases {
                 again.ok_or(Failure::Contended)?
             }
         };
+        let ended = match ended.logouts.is_empty() {
+            true => self.take_over(ended, asking).await?,
+            false => ended,
+        };
         self.logouts_of(&ended).await
+    }
+
+    /// The IdP asks again, under another ID, for what its earlier request ended: its person has loaded the
+    /// page there again. What became of that is the answer to this one, too.
+    async fn take_over(
+        &self,
+        mut ended: EndedPrincipal,
+        asking: &Asking,
+    ) -> Result<EndedPrincipal, Failure> {
+        let (idp, sp) = (&asking.connection.metadata.entity_id, &self.settings().saml_entity_id);
+        for _ in 0..TRIES {
+            let earlier = self.store().carried_out_for(&ended.idp, &ended.name_id.value).await?;
+            for earlier in earlier {
+                let by_index = ended.session_indexes.is_empty()
+                    || earlier.session_indexes.is_empty()
+                    || earlier.session_indexes.iter().any(|of| ended.session_indexes.contains(of));
+                if by_index && earlier.name_id.names_same(&ended.name_id, idp, sp) {
+                    ended.logouts.extend(earlier.logouts);
+                }
+            }
+            ended.logouts.sort_unstable();
+            ended.logouts.dedup();
+            if ended.logouts.is_empty() {
+                return Ok(ended);
+            }
+            ended.answer = asking.answer.clone();
+            let now = self.now().await?;
+            let save = Change::SaveEndedPrincipal(Box::new(ended.clone()));
+            match self.store().commit(now, vec![save]).await {
+                Ok(()) => return Ok(ended),
+                Err(CommitError::Conflict { .. } | CommitError::Unknown) => {
+                    let written = self.store().carried_out(&ended.idp, &ended.request_id).await?;
+                    ended = written.ok_or(Failure::Contended)?;
+                    if !ended.logouts.is_empty() {
+                        return Ok(ended);
+                    }
+                }
+                Err(other) => return Err(Failure::commit(other)),
+            }
+        }
+        Err(Failure::Contended)
+    }
+
+    /// What the IdP waits for by now: it may have asked again while the browser was here.
+    pub(super) async fn newest_owed(
+        &self,
+        logout: &Logout,
+        owed: &OwedAnswer,
+    ) -> Result<OwedAnswer, Failure> {
+        let first = self.store().carried_out(&owed.idp, &owed.request_id).await?;
+        let Some(first) = first else { return Ok(owed.clone()) };
+        let later = self.store().carried_out_for(&owed.idp, &first.name_id.value).await?;
+        let mut later = later.into_iter().filter(|later| later.logouts.contains(&logout.id));
+        Ok(later
+            .rfind(|later| later.answer.is_some())
+            .and_then(|later| later.answer)
+            .unwrap_or_else(|| owed.clone()))
     }
 
     /// The logouts that a request began, in the order of their sessions.

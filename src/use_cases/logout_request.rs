@@ -120,6 +120,7 @@ impl UseCases {
         events: Vec<Event>,
         now: Timestamp,
     ) -> Result<Reply, Failure> {
+        let owed = &self.newest_owed(&logout, owed).await?;
         let connection = match self.view().await?.known_connection(&owed.idp, now).await {
             Ok(connection) => Some(connection),
             // It was removed, or its metadata has expired: nobody is there to answer or to frame it.

@@ -125,3 +125,57 @@ async fn least_known(on: On) {
         world.clock.advance(std::time::Duration::from_secs(2));
     }
 }
+
+both!(asked_again_under_another_id_it_hears_what_became_of_the_first, asked_again);
+async fn asked_again(on: On) {
+    let world = World::on(on).await;
+    let key = IdpKey::connect(&world).await;
+    let app = world.app("app-one").await;
+    let framed = world.framed_app("app-two").await;
+    let silent = world.app_with("silent", json!({ "backchannel_logout_uri": null })).await;
+    for (app, status) in [(&silent, "Success PartialLogout"), (&app, "Success")] {
+        let mut ada = signed_in(&world, app, "ada").await;
+        let of_ada = world.idp.sessions().pop().unwrap();
+        let count = world.logout_count().await;
+        for _ in 0..3 {
+            let page = key.asks(&world, &of_ada).through(&mut ada.browser, By::Redirect).await;
+            assert_eq!(Answered::of(&world, &page).await.status(), status);
+        }
+        let answer = key.asks(&world, &of_ada).by_soap(&world).await;
+        assert_eq!(Answered::in_envelope(&world, &answer).await.status(), status);
+        assert_eq!(world.logout_count().await, count + 1);
+        assert!(!ada.is_in(&world, app).await);
+        // What it never asked for is no matter of this.
+        for other in [
+            key.asks(&world, &of_ada).with(|it| it.request.name_id.value.push('x')),
+            key.asks(&world, &of_ada).with(|it| {
+                it.request.session_indexes = vec![SessionIndex::parse("_another").unwrap()];
+            }),
+        ] {
+            let page = other.through(&mut ada.browser, By::Post).await;
+            assert_eq!(Answered::of(&world, &page).await.status(), "Success");
+        }
+        world.clock.advance(std::time::Duration::from_secs(2));
+    }
+
+    // The first one's frames were never shown.
+    let mut ada = signed_in(&world, &framed, "ada").await;
+    let of_ada = world.idp.sessions().pop().unwrap();
+    let first = key.asks(&world, &of_ada).through(&mut ada.browser, By::Redirect).await;
+    world.clock.advance(std::time::Duration::from_secs(1));
+    let again = key.asks(&world, &of_ada).with(|it| it.relay_state = Some("the second".into()));
+    let second = again.through(&mut ada.browser, By::Redirect).await;
+    assert!(first.location().is_some() && second.location() == first.location());
+    let page = ada.browser.follow(second).await;
+    assert_eq!(page.frames().len(), 1, "{}", page.summary());
+    for frame in page.frames() {
+        ada.browser.load_frame(&page, frame.as_str()).await;
+    }
+    let onward = page.refresh().unwrap();
+    let answer = ada.browser.click(&page, onward.as_str()).await;
+    let answered = Answered::of(&world, &answer).await;
+    assert_eq!(answered.status(), "Success PartialLogout");
+    assert_eq!(answered.response.in_response_to, again.request.id, "which it waits for");
+    assert_eq!(answered.relay_state.as_deref(), Some("the second"));
+    assert!(!ada.is_in(&world, &framed).await);
+}

@@ -330,6 +330,9 @@ pub struct EndedPrincipal {
     pub session_indexes: Vec<SessionIndex>,
     /// By the IdP's clock, as the AuthnInstants are.
     pub issued_at: Timestamp,
+    /// Its SessionIndexes are of several people, so that they do not count without the name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_name: bool,
     /// What it ended here; if it found nobody, what an earlier one for the same sessions has ended.
     pub logouts: Vec<LogoutId>,
     /// What the browser takes back for it, if an earlier one has begun its logouts.

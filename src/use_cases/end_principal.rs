@@ -77,18 +77,24 @@ impl UseCases {
     ) -> Result<Vec<Logout>, Failure> {
         let now = self.now().await?;
         let (idp, request_id) = (asking.connection.id.clone(), request.id.clone());
-        let ended = EndedPrincipal {
+        let mut ended = EndedPrincipal {
             idp: idp.clone(),
             request_id: request.id,
             name_id: request.name_id,
             session_indexes: request.session_indexes,
             issued_at: request.issue_instant,
+            by_name: false,
             logouts: Vec::new(),
             answer: None,
             // Longer than the request can be shown again, and than a sign-in that it overtook is on
             // its way.
             expires_at: now.plus(MAX_AGE.saturating_mul(3)),
         };
+        if goes_by_index(&ended, &asking.connection) {
+            // Whoever else had the index may be the only one by now.
+            let earlier = self.store().carried_out_for(&idp, &ended.name_id.value).await?;
+            ended.by_name = earlier.iter().any(|earlier| earlier.by_name);
+        }
         let skew = self.settings().clock_skew;
         let ended = match self.end_sessions_of(ended, asking, false, skew).await? {
             Some(ended) => ended,
@@ -275,18 +281,30 @@ impl UseCases {
             }
             let now = self.now().await?;
             let (store, name) = (self.store(), &ended.name_id.value);
-            let read = match goes_by_index(ended, &asking.connection) {
+            let mut read = match goes_by_index(ended, &asking.connection) {
                 true => {
                     let indexes = &ended.session_indexes;
                     store.sessions_of_indexes(place.idp, indexes, place.after, now).await?
                 }
                 false => store.sessions_of(place.idp, name, place.after, now).await?,
             };
+            if goes_by_index(ended, &asking.connection) && are_of_several(&read.found.sessions) {
+                let id = &ended.request_id;
+                tracing::warn!(idp = %ended.idp, id, "its SessionIndexes are of several people: the NameID counts");
+                ended.by_name = true;
+                read = store.sessions_of(place.idp, name, None, now).await?;
+            }
             let more_after = read.found.more_after;
             let is_meant = |session: &&BrowserSession| {
                 let by_idp = session.idp_sessions.iter().filter(|held| held.idp == *place.idp);
                 let mut sign_ins = by_idp.map(|held| &held.signed_in);
-                sign_ins.any(|held| self.names(ended, &asking.connection, held, skew))
+                sign_ins.any(|held| {
+                    self.names(ended, &asking.connection, held, skew)
+                        // It was found by an index of its own that is not kept with it any more.
+                        || goes_by_index(ended, &asking.connection)
+                            && held.has_forgotten_indexes()
+                            && held.authn_instant <= ended.issued_at.plus(skew)
+                })
             };
             let meant: Vec<_> = read.found.sessions.iter().filter(is_meant).collect();
             if meant.is_empty() && place.is_written {
@@ -385,7 +403,15 @@ impl UseCases {
 /// Whether the SessionIndexes alone say which sessions are meant.
 fn goes_by_index(ended: &EndedPrincipal, connection: &Connection) -> bool {
     let by = connection.settings.logout_request_match;
-    by == LogoutRequestMatch::SessionIndex && !ended.session_indexes.is_empty()
+    let by_index = by == LogoutRequestMatch::SessionIndex && !ended.by_name;
+    by_index && !ended.session_indexes.is_empty()
+}
+
+/// An IdP that gives the same SessionIndex to several people does not say with it whom it means.
+fn are_of_several(sessions: &[BrowserSession]) -> bool {
+    let mut subjects = sessions.iter().map(|session| &session.subject);
+    let first = subjects.next();
+    subjects.any(|subject| Some(subject) != first)
 }
 
 /// Whether nothing is left of this sign-in at its IdP. With SessionIndexes a LogoutRequest ends those

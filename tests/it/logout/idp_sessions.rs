@@ -179,3 +179,39 @@ async fn asked_again(on: On) {
     assert_eq!(answered.relay_state.as_deref(), Some("the second"));
     assert!(!ada.is_in(&world, &framed).await);
 }
+
+both!(a_session_is_found_by_an_index_that_it_has_forgotten, forgotten);
+async fn forgotten(on: On) {
+    let world = World::on(on).await;
+    let idp = Played::connect(&world, "&logout_request_match=session_index").await;
+    let mut browser = world.browser();
+    for number in 0..17 {
+        let index = format!("_{number}");
+        idp.sign_in(&world, &mut browser, named("ada", &index)).await;
+    }
+    for (indexes, is_in) in [(&["_unknown"], true), (&["_0"], false)] {
+        let answer = idp.asks(&world, "a-stranger", indexes).by_soap(&world).await;
+        assert_eq!(Answered::in_envelope(&world, &answer).await.status(), "Success");
+        assert_eq!(world.is_signed_in(&mut browser, &idp.app).await, is_in, "{indexes:?}");
+    }
+}
+
+both!(an_index_of_several_people_ends_only_who_is_named, reused);
+async fn reused(on: On) {
+    let world = World::on(on).await;
+    let idp = Played::connect(&world, "&logout_request_match=session_index").await;
+    let (mut ada, mut bob) = (world.browser(), world.browser());
+    idp.sign_in(&world, &mut ada, named("ada", "1")).await;
+    let as_bob = |said: &mut Said| {
+        named("bob", "1")(said);
+        said.attributes = vec![("uid".into(), vec!["bob".into()])];
+    };
+    idp.sign_in(&world, &mut bob, as_bob).await;
+    for (name, ada_is_in) in [("a-stranger", true), ("ada", false), ("ada", false)] {
+        let answer = idp.asks(&world, name, &["1"]).by_soap(&world).await;
+        assert_eq!(Answered::in_envelope(&world, &answer).await.status(), "Success");
+        assert_eq!(world.is_signed_in(&mut ada, &idp.app).await, ada_is_in, "{name}");
+        assert!(world.is_signed_in(&mut bob, &idp.app).await, "{name}");
+    }
+    assert_eq!(world.logout_count().await, 1);
+}

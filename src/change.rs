@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::id::{BrowserSessionId, ClientId, IdpId, IdpSessionId, LegId, LogoutId};
 use crate::language::Language;
 use crate::logout::relogin_lock::ReloginLock;
-use crate::logout::{Leg, Logout};
+use crate::logout::{Leg, Logout, OwedAnswer};
 use crate::oidc::{AuthorizeRequest, CodeBinding, Confirm, LogoutScope, Scopes, Subject};
 use crate::saml::{NameId, SessionIndex};
 use crate::secret::TokenHash;
@@ -332,8 +332,14 @@ pub struct EndedPrincipal {
     pub session_indexes: Vec<SessionIndex>,
     /// By the IdP's clock, as the AuthnInstants are.
     pub issued_at: Timestamp,
-    /// What it ended here.
+    /// Its SessionIndexes are of several people, so that they do not count without the name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_name: bool,
+    /// What it ended here; if it found nobody, what an earlier one for the same sessions has ended.
     pub logouts: Vec<LogoutId>,
+    /// What the browser takes back for it, if an earlier one has begun its logouts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<OwedAnswer>,
     pub expires_at: Timestamp,
 }
 

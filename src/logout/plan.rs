@@ -8,7 +8,7 @@ use super::{
 };
 use crate::clock::Timestamp;
 use crate::connection::Connection;
-use crate::id::{ClientId, IdpId, LegId};
+use crate::id::{ClientId, IdpId, IdpSessionId, LegId};
 use crate::oidc::{Client, LogoutScope};
 use crate::rng::Rng;
 use crate::session::{AppSession, BrowserSession, IdpSession};
@@ -78,9 +78,9 @@ pub enum IdpLegs {
     /// The IdP itself has just signed another person in with this browser. A LogoutRequest for the
     /// former one could end the new session there, so none is sent, and the leg says so.
     Skip,
-    /// This IdP, by each of its ids, began the logout, with a browser or without: it has ended its
-    /// session, and waits for our answer.
-    BegunBy { ids: Vec<IdpId>, presence: Presence },
+    /// This IdP, by each of its ids, began the logout, with a browser or without: it has ended the
+    /// sessions that it named, and waits for our answer.
+    BegunBy { ids: Vec<IdpId>, named: Vec<IdpSessionId>, presence: Presence },
 }
 
 impl IdpLegs {
@@ -123,8 +123,12 @@ fn idp_leg(
 ) -> (Party, LegState, Option<Principal>) {
     let rung = Rung::choose(connection, &session.signed_in, idps.presence());
     let state = match (&rung, idps) {
-        (_, IdpLegs::BegunBy { ids, .. }) if ids.contains(&session.idp) => {
+        (_, IdpLegs::BegunBy { named, .. }) if named.contains(&session.id) => {
             closed(LegOutcome::Confirmed, "it began this logout", now)
+        }
+        (_, IdpLegs::BegunBy { ids, .. }) if ids.contains(&session.idp) => {
+            let why = "it began this logout for another of its sessions";
+            closed(LegOutcome::Unconfirmed, why, now)
         }
         (Rung::Local { why }, _) => closed(LegOutcome::NotPossible, why.as_str(), now),
         (_, IdpLegs::BegunBy { .. }) => {

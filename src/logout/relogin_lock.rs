@@ -45,6 +45,14 @@ pub enum Verdict {
     Ended(Vec<ReloginLock>),
 }
 
+/// Who signs in, as far as the IdP says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Who<'s> {
+    Person(&'s Subject),
+    /// The subject is made of a transient NameID: the same person has another at every sign-in.
+    Somebody,
+}
+
 impl ReloginLock {
     /// One lock for every IdP leg of this logout that is not confirmed, for the browser that asked
     /// for it. `clock_skew` is by how much an IdP's clock may differ from ours.
@@ -80,14 +88,16 @@ impl ReloginLock {
         &self,
         browser: Option<TokenHash>,
         idp: &IdpId,
-        subject: &Subject,
+        who: Who<'_>,
         signed_in: &SignedIn,
     ) -> bool {
         let same_session =
             signed_in.session_indexes.iter().any(|index| self.session_indexes.contains(index));
-        self.idp == *idp
-            && self.subject == *subject
-            && (browser == Some(self.browser) || same_session)
+        let same_person = match who {
+            Who::Person(subject) => self.subject == *subject,
+            Who::Somebody => true,
+        };
+        self.idp == *idp && (same_session || same_person && browser == Some(self.browser))
     }
 }
 
@@ -96,10 +106,10 @@ pub fn judge(
     locks: &[ReloginLock],
     browser: Option<TokenHash>,
     idp: &IdpId,
-    subject: &Subject,
+    who: Who<'_>,
     signed_in: &SignedIn,
 ) -> Verdict {
-    let concerned = locks.iter().filter(|lock| lock.concerns(browser, idp, subject, signed_in));
+    let concerned = locks.iter().filter(|lock| lock.concerns(browser, idp, who, signed_in));
     let concerned: Vec<_> = concerned.cloned().collect();
     match concerned.iter().all(|lock| signed_in.authn_instant > lock.fresh_after) {
         true => Verdict::Fresh(concerned),
@@ -179,15 +189,26 @@ mod tests {
             ("home", "corp", "ada", &["one"], old, true),
             ("home", "corp", "ada", &["two"], old, false),
             ("home", "corp", "ada", &[], old, false),
-            ("office", "corp", "bob", &["one"], old, false),
+            ("office", "corp", "bob", &["two"], old, false),
+            ("office", "corp", "bob", &[], old, false),
+            // Whatever it is called, the session was to end.
+            ("office", "corp", "bob", &["one"], old, true),
+            ("office", "corp", "bob", &["one"], new, false),
+            ("office", "corp", "", &["two"], old, true),
+            ("office", "corp", "", &[], old, true),
+            ("office", "corp", "", &["two"], new, false),
+            ("office", "other", "", &["one"], old, false),
+            ("home", "corp", "", &["one"], old, true),
+            ("home", "corp", "", &["two"], old, false),
             ("office", "other", "ada", &["one"], old, false),
             ("office", "corp", "ada", &["one"], new, false),
             ("home", "corp", "ada", &["one"], new, false),
         ] {
             let facts = signed_in(held, authn_instant);
-            let (idp, who) = (idp.parse().unwrap(), Subject::stored(who.into()));
+            let (idp, subject) = (idp.parse().unwrap(), Subject::stored(who.into()));
+            let by = if who.is_empty() { Who::Somebody } else { Who::Person(&subject) };
             let locks = std::slice::from_ref(&lock);
-            let verdict = judge(locks, Some(browser(name)), &idp, &who, &facts);
+            let verdict = judge(locks, Some(browser(name)), &idp, by, &facts);
             let case = format!("{who} at {idp} from {name} with {held:?} of {authn_instant}");
             assert_eq!(matches!(verdict, Verdict::Ended(_)), ended, "{case}");
         }
@@ -203,7 +224,7 @@ mod tests {
         let locks = [lock(), other];
         let fresh = |held: &[&str], name| {
             let facts = signed_in(held, ENDED + 1);
-            judge(&locks, Some(browser(name)), &corp, &ada, &facts)
+            judge(&locks, Some(browser(name)), &corp, Who::Person(&ada), &facts)
         };
         assert_eq!(fresh(&["three"], "office"), Verdict::Fresh(vec![locks[0].clone()]));
         assert_eq!(fresh(&["one"], "home"), Verdict::Fresh(locks.to_vec()));
@@ -217,7 +238,7 @@ mod tests {
         let locks = [lock(), later];
         let facts = signed_in(&["one"], ENDED + 50);
         let (idp, who) = ("corp".parse().unwrap(), Subject::stored("ada".into()));
-        let verdict = judge(&locks, None, &idp, &who, &facts);
+        let verdict = judge(&locks, None, &idp, Who::Person(&who), &facts);
         assert_eq!(verdict, Verdict::Ended(locks.to_vec()));
     }
 }

@@ -39,14 +39,19 @@ impl SignedIn {
         sp: &EntityId,
     ) -> bool {
         let own = &self.session_indexes;
-        // Of more than are kept the earliest were forgotten: any index may be one of those.
-        let forgotten = own.len() >= MOST_SESSION_INDEXES;
+        // Any index may be one of those.
         let by_index = indexes.is_empty()
             || own.is_empty()
-            || forgotten
+            || self.has_forgotten_indexes()
             || own.iter().any(|own| indexes.contains(own));
         let named = self.name_id.as_ref();
         by_index && named.is_some_and(|own| own.names_same(name_id, idp, sp))
+    }
+
+    /// Whether there may have been more SessionIndexes: of more than are kept, the earliest were
+    /// forgotten.
+    pub fn has_forgotten_indexes(&self) -> bool {
+        self.session_indexes.len() >= MOST_SESSION_INDEXES
     }
 }
 

@@ -75,13 +75,18 @@ impl UseCases {
                 }
                 _ => {
                     let sign_in = session.as_ref().and_then(|session| session.sign_in_by(&[]));
+                    let (locked, cookie) = match &session {
+                        Some(_) => (self.locked_idps(browser).await?, None),
+                        None => self.locked_since_its_end(browser).await?,
+                    };
                     let fresh = FreshLogin {
                         stale: sign_in.is_some_and(|sign_in| {
                             request.is_too_old(sign_in.signed_in.authn_instant, now)
                         }),
-                        locked: self.locked_idps(browser).await?,
+                        locked,
                     };
-                    return self.sign_in(params, request, client, fresh, &view, now).await;
+                    let reply = self.sign_in(params, request, client, fresh, &view, now).await?;
+                    return Ok(reply.with_any(cookie));
                 }
             }
         }

@@ -13,7 +13,7 @@ use crate::logout::{Logout, OwedAnswer, Presence, Reason};
 use crate::oidc::{LogoutScope, Subject};
 use crate::saml::LogoutRequest;
 use crate::saml::logout_request::MAX_AGE;
-use crate::session::{BrowserSession, SignedIn};
+use crate::session::{BrowserSession, IdpSession, SignedIn};
 use crate::store::{CommitError, LogoutKey};
 use crate::use_cases::sign_out::SignOut;
 use crate::use_cases::{Failure, TRIES, UseCases};
@@ -77,17 +77,24 @@ impl UseCases {
     ) -> Result<Vec<Logout>, Failure> {
         let now = self.now().await?;
         let (idp, request_id) = (asking.connection.id.clone(), request.id.clone());
-        let ended = EndedPrincipal {
+        let mut ended = EndedPrincipal {
             idp: idp.clone(),
             request_id: request.id,
             name_id: request.name_id,
             session_indexes: request.session_indexes,
             issued_at: request.issue_instant,
+            by_name: false,
             logouts: Vec::new(),
+            answer: None,
             // Longer than the request can be shown again, and than a sign-in that it overtook is on
             // its way.
             expires_at: now.plus(MAX_AGE.saturating_mul(3)),
         };
+        if goes_by_index(&ended, &asking.connection) {
+            // Whoever else had the index may be the only one by now.
+            let earlier = self.store().carried_out_for(&idp, &ended.name_id.value).await?;
+            ended.by_name = earlier.iter().any(|earlier| earlier.by_name);
+        }
         let skew = self.settings().clock_skew;
         let ended = match self.end_sessions_of(ended, asking, false, skew).await? {
             Some(ended) => ended,
@@ -99,7 +106,68 @@ impl UseCases {
                 again.ok_or(Failure::Contended)?
             }
         };
+        let ended = match ended.logouts.is_empty() {
+            true => self.take_over(ended, asking).await?,
+            false => ended,
+        };
         self.logouts_of(&ended).await
+    }
+
+    /// The IdP asks again, under another ID, for what its earlier request ended: its person has loaded the
+    /// page there again. What became of that is the answer to this one, too.
+    async fn take_over(
+        &self,
+        mut ended: EndedPrincipal,
+        asking: &Asking,
+    ) -> Result<EndedPrincipal, Failure> {
+        let (idp, sp) = (&asking.connection.metadata.entity_id, &self.settings().saml_entity_id);
+        for _ in 0..TRIES {
+            let earlier = self.store().carried_out_for(&ended.idp, &ended.name_id.value).await?;
+            for earlier in earlier {
+                let by_index = ended.session_indexes.is_empty()
+                    || earlier.session_indexes.is_empty()
+                    || earlier.session_indexes.iter().any(|of| ended.session_indexes.contains(of));
+                if by_index && earlier.name_id.names_same(&ended.name_id, idp, sp) {
+                    ended.logouts.extend(earlier.logouts);
+                }
+            }
+            ended.logouts.sort_unstable();
+            ended.logouts.dedup();
+            if ended.logouts.is_empty() {
+                return Ok(ended);
+            }
+            ended.answer = asking.answer.clone();
+            let now = self.now().await?;
+            let save = Change::SaveEndedPrincipal(Box::new(ended.clone()));
+            match self.store().commit(now, vec![save]).await {
+                Ok(()) => return Ok(ended),
+                Err(CommitError::Conflict { .. } | CommitError::Unknown) => {
+                    let written = self.store().carried_out(&ended.idp, &ended.request_id).await?;
+                    ended = written.ok_or(Failure::Contended)?;
+                    if !ended.logouts.is_empty() {
+                        return Ok(ended);
+                    }
+                }
+                Err(other) => return Err(Failure::commit(other)),
+            }
+        }
+        Err(Failure::Contended)
+    }
+
+    /// What the IdP waits for by now: it may have asked again while the browser was here.
+    pub(super) async fn newest_owed(
+        &self,
+        logout: &Logout,
+        owed: &OwedAnswer,
+    ) -> Result<OwedAnswer, Failure> {
+        let first = self.store().carried_out(&owed.idp, &owed.request_id).await?;
+        let Some(first) = first else { return Ok(owed.clone()) };
+        let later = self.store().carried_out_for(&owed.idp, &first.name_id.value).await?;
+        let mut later = later.into_iter().filter(|later| later.logouts.contains(&logout.id));
+        Ok(later
+            .rfind(|later| later.answer.is_some())
+            .and_then(|later| later.answer)
+            .unwrap_or_else(|| owed.clone()))
     }
 
     /// The logouts that a request began, in the order of their sessions.
@@ -213,18 +281,30 @@ impl UseCases {
             }
             let now = self.now().await?;
             let (store, name) = (self.store(), &ended.name_id.value);
-            let read = match goes_by_index(ended, &asking.connection) {
+            let mut read = match goes_by_index(ended, &asking.connection) {
                 true => {
                     let indexes = &ended.session_indexes;
                     store.sessions_of_indexes(place.idp, indexes, place.after, now).await?
                 }
                 false => store.sessions_of(place.idp, name, place.after, now).await?,
             };
+            if goes_by_index(ended, &asking.connection) && are_of_several(&read.found.sessions) {
+                let id = &ended.request_id;
+                tracing::warn!(idp = %ended.idp, id, "its SessionIndexes are of several people: the NameID counts");
+                ended.by_name = true;
+                read = store.sessions_of(place.idp, name, None, now).await?;
+            }
             let more_after = read.found.more_after;
             let is_meant = |session: &&BrowserSession| {
                 let by_idp = session.idp_sessions.iter().filter(|held| held.idp == *place.idp);
                 let mut sign_ins = by_idp.map(|held| &held.signed_in);
-                sign_ins.any(|held| self.names(ended, &asking.connection, held, skew))
+                sign_ins.any(|held| {
+                    self.names(ended, &asking.connection, held, skew)
+                        // It was found by an index of its own that is not kept with it any more.
+                        || goes_by_index(ended, &asking.connection)
+                            && held.has_forgotten_indexes()
+                            && held.authn_instant <= ended.issued_at.plus(skew)
+                })
             };
             let meant: Vec<_> = read.found.sessions.iter().filter(is_meant).collect();
             if meant.is_empty() && place.is_written {
@@ -233,7 +313,7 @@ impl UseCases {
             let mut changes = Vec::new();
             let mut begun = Vec::new();
             for session in meant {
-                let planned = self.plan_idp_initiated(session, asking, read.now).await?;
+                let planned = self.plan_idp_initiated(session, ended, asking, read.now).await?;
                 changes.extend(planned.0);
                 begun.push(planned.1);
             }
@@ -266,9 +346,21 @@ impl UseCases {
     async fn plan_idp_initiated(
         &self,
         session: &BrowserSession,
+        ended: &EndedPrincipal,
         asking: &Asking,
         now: Timestamp,
     ) -> Result<(Vec<Change>, Logout), Failure> {
+        let is_over = |held: &&IdpSession| {
+            asking.ids.contains(&held.idp)
+                && self.names(
+                    ended,
+                    &asking.connection,
+                    &held.signed_in,
+                    self.settings().clock_skew,
+                )
+                && names_all_of(ended, &held.signed_in)
+        };
+        let named = session.idp_sessions.iter().filter(is_over).map(|held| held.id).collect();
         let presence = match asking.answer {
             Some(_) => Presence::Browser,
             None => Presence::Nobody,
@@ -277,7 +369,7 @@ impl UseCases {
             reason: Reason::IdpInitiated,
             scope: LogoutScope::AllAppsAndIdp,
             left: Vec::new(),
-            idps: IdpLegs::BegunBy { ids: asking.ids.clone(), presence },
+            idps: IdpLegs::BegunBy { ids: asking.ids.clone(), named, presence },
             initiator: None,
             target: None,
             result_wanted: false,
@@ -311,7 +403,24 @@ impl UseCases {
 /// Whether the SessionIndexes alone say which sessions are meant.
 fn goes_by_index(ended: &EndedPrincipal, connection: &Connection) -> bool {
     let by = connection.settings.logout_request_match;
-    by == LogoutRequestMatch::SessionIndex && !ended.session_indexes.is_empty()
+    let by_index = by == LogoutRequestMatch::SessionIndex && !ended.by_name;
+    by_index && !ended.session_indexes.is_empty()
+}
+
+/// An IdP that gives the same SessionIndex to several people does not say with it whom it means.
+fn are_of_several(sessions: &[BrowserSession]) -> bool {
+    let mut subjects = sessions.iter().map(|session| &session.subject);
+    let first = subjects.next();
+    subjects.any(|subject| Some(subject) != first)
+}
+
+/// Whether nothing is left of this sign-in at its IdP. With SessionIndexes a LogoutRequest ends those
+/// that it names, and says nothing of others (SAML Core 3.7.1).
+fn names_all_of(ended: &EndedPrincipal, held: &SignedIn) -> bool {
+    let named = &ended.session_indexes;
+    named.is_empty()
+        || !held.has_forgotten_indexes()
+            && held.session_indexes.iter().all(|own| named.contains(own))
 }
 
 /// Where the look at a person's sessions stands.

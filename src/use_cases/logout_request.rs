@@ -7,7 +7,7 @@ use crate::audit::{AuditEvent, AuditKind};
 use crate::change::Change;
 use crate::clock::Timestamp;
 use crate::connection::Connection;
-use crate::logout::{Event, LegOutcome, Logout, Next as Step, OwedAnswer};
+use crate::logout::{Event, LegOutcome, Logout, Next as Step, Outcome, OwedAnswer};
 use crate::saml::binding::{redirect, soap};
 use crate::saml::logout_request::Arrival;
 use crate::saml::status::REQUEST_DENIED;
@@ -120,6 +120,7 @@ impl UseCases {
         events: Vec<Event>,
         now: Timestamp,
     ) -> Result<Reply, Failure> {
+        let owed = &self.newest_owed(&logout, owed).await?;
         let connection = match self.view().await?.known_connection(&owed.idp, now).await {
             Ok(connection) => Some(connection),
             // It was removed, or its metadata has expired: nobody is there to answer or to frame it.
@@ -148,7 +149,10 @@ impl UseCases {
         }
         match connection {
             Some(connection) => self.answer(&connection, owed, logouts).await,
-            None => self.end_page(logouts.pop().unwrap_or(logout), None, None, now).await,
+            None => {
+                let shown = least_known(&logouts).cloned().unwrap_or(logout);
+                self.end_page(shown, None, None, now).await
+            }
         }
     }
 
@@ -161,7 +165,7 @@ impl UseCases {
     ) -> Result<Reply, Failure> {
         let logouts = self.give_apps_their_moment(logouts).await?;
         let status = status_of(&logouts, connection);
-        self.to_the_idp(connection, owed, &status, logouts.last()).await
+        self.to_the_idp(connection, owed, &status, least_known(&logouts)).await
     }
 
     async fn give_apps_their_moment(&self, logouts: Vec<Logout>) -> Result<Vec<Logout>, Failure> {
@@ -345,6 +349,13 @@ impl UseCases {
 fn owes_frames(logouts: &[Logout]) -> Option<&Logout> {
     let owes = |logout: &&Logout| logout.has_open_frame() && logout.document.owed_answer.is_some();
     logouts.iter().rfind(owes)
+}
+
+/// The newest of these logouts that is not complete; of complete ones the newest. A page about one of
+/// several must not claim what is not known of the others.
+fn least_known(logouts: &[Logout]) -> Option<&Logout> {
+    let open = |logout: &&Logout| logout.outcome() != Outcome::Complete;
+    logouts.iter().rfind(open).or(logouts.last())
 }
 
 /// Where an IdP's own pages are, of which one may hold ours in a frame.

@@ -190,9 +190,7 @@ pub(super) fn judge(
     expected: &ExpectedAnswer,
     ours_alone: bool,
 ) -> Result<Answer, String> {
-    let also = connection.settings.logout_response_issuer.as_ref();
-    let idp = also.filter(|also| **also == response.issuer).unwrap_or(&expected.idp).clone();
-    let expected = ExpectedAnswer { idp, ..expected.clone() };
+    let expected = expected_of(connection, response, expected);
     response.check(&expected, &proof).map_err(say)?;
     let accept_unsigned = ours_alone
         && connection.settings.unsigned_logout_response == UnsignedLogoutResponse::Accept;
@@ -204,6 +202,18 @@ pub(super) fn judge(
         }
         Proof::Unsigned => Err(format!("{said}, but nobody signed it")),
     }
+}
+
+/// What is expected of this answer, whichever way it came: an IdP may answer under another name than
+/// its entity ID, if the settings say so.
+pub(super) fn expected_of(
+    connection: &Connection,
+    response: &LogoutResponse,
+    expected: &ExpectedAnswer,
+) -> ExpectedAnswer {
+    let also = connection.settings.logout_response_issuer.as_ref();
+    let idp = also.filter(|also| **also == response.issuer).unwrap_or(&expected.idp).clone();
+    ExpectedAnswer { idp, ..expected.clone() }
 }
 
 /// SAML Core 3.7.3.2.

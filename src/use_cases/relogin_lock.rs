@@ -4,13 +4,15 @@
 use crate::audit::{AuditEvent, AuditKind};
 use crate::change::{Change, PendingAuthnRequest, VerifiedSignIn, Wanted};
 use crate::clock::Timestamp;
+use crate::connection::Connection;
 use crate::id::IdpId;
 use crate::keys::keyed_hash;
-use crate::logout::relogin_lock::{ReloginLock, Verdict, judge};
-use crate::oidc::{ErrorCode, OAuthError};
+use crate::logout::relogin_lock::{ReloginLock, Verdict, Who, judge};
+use crate::oidc::{ErrorCode, OAuthError, SubjectSource};
 use crate::paths;
+use crate::saml::NameId;
 use crate::secret::{Token, TokenHash};
-use crate::store::FoundLogout;
+use crate::store::{FoundLogout, LogoutKey};
 use crate::use_cases::acs::used;
 use crate::use_cases::own_form::check_csrf;
 use crate::use_cases::sign_in::Waiting;
@@ -61,15 +63,39 @@ impl UseCases {
         Ok(self.store().locked_idps(cookie).await?)
     }
 
+    /// As above, for a browser whose session is over. If it was ended while the browser was not there, as
+    /// by an administrator, the locks of that logout count, too, and a browser that has no cookie yet
+    /// gets theirs.
+    pub(super) async fn locked_since_its_end(
+        &self,
+        browser: &Browser,
+    ) -> Result<(Vec<IdpId>, Option<CookieChange>), Failure> {
+        let mut locked = self.locked_idps(browser).await?;
+        let Some(ended) = browser.session_hash() else { return Ok((locked, None)) };
+        let found = self.store().logout(LogoutKey::EndedCookie(ended)).await?.found;
+        let Some(found) = found else { return Ok((locked, None)) };
+        let relogin = self.relogin_cookie(&found.handle);
+        let of_its_end = self.store().locked_idps(relogin.hash()).await?;
+        let lacks = browser.relogin.is_none() && !of_its_end.is_empty();
+        locked.extend(of_its_end);
+        Ok((locked, lacks.then_some(CookieChange::SetRelogin(relogin))))
+    }
+
     pub(super) async fn judge_relogin(
         &self,
         verified: &VerifiedSignIn,
+        connection: &Connection,
         browser: &Browser,
     ) -> Result<Judged, Failure> {
         let cookie = browser.relogin_hash();
         let (idp, facts) = (&verified.idp, &verified.facts);
         let locks = self.store().relogin_locks(idp, cookie, &verified.subject).await?.found;
-        let verdict = judge(&locks, cookie, idp, &verified.subject, facts);
+        let transient = facts.name_id.as_ref().is_some_and(NameId::is_transient);
+        let who = match &connection.settings.subject {
+            SubjectSource::NameId if transient => Who::Somebody,
+            _ => Who::Person(&verified.subject),
+        };
+        let verdict = judge(&locks, cookie, idp, who, facts);
         let (Verdict::Fresh(concerned) | Verdict::Ended(concerned)) = &verdict;
         let mut last =
             !locks.iter().any(|lock| cookie == Some(lock.browser) && !concerned.contains(lock));

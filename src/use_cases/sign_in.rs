@@ -74,7 +74,7 @@ impl UseCases {
         }
         let cookie = self.rng().token();
         for _ in 0..TRIES {
-            let judged = self.judge_relogin(&verified, browser).await?;
+            let judged = self.judge_relogin(&verified, &connection, browser).await?;
             let lifted = match &judged.verdict {
                 Verdict::Fresh(by) => lift(by, &verified, "the IdP has authenticated the person"),
                 Verdict::Ended(by) if anyway => lift(by, &verified, "the person signed in anyway"),

@@ -10,7 +10,7 @@ use crate::logout::{Answer, Attempt, Event, Leg, LegOutcome, Logout};
 use crate::outbound::SoapAnswer;
 use crate::saml::binding::soap;
 use crate::saml::{ExpectedAnswer, LogoutResponse, Proof};
-use crate::use_cases::logout_response::judge;
+use crate::use_cases::logout_response::{expected_of, judge};
 use crate::use_cases::saml_message::{Arrived, say};
 use crate::use_cases::{Failure, UseCases};
 use crate::xml::sign::sign_enveloped;
@@ -94,7 +94,8 @@ impl UseCases {
         let keys = &connection.metadata.signing_keys;
         let authenticated = self.authenticate(&Arrived::Soap(body), keys, read).await;
         let (response, proof) = authenticated.map_err(failed)?.map_err(not_an_answer)?;
-        response.check(expected, &proof).map_err(not_an_answer)?;
+        let named = expected_of(connection, &response, expected);
+        response.check(&named, &proof).map_err(not_an_answer)?;
         Ok(judge(&response, proof, connection, expected, ours_alone).unwrap_or_else(|reason| {
             Answer { outcome: LegOutcome::Unconfirmed, proven: false, detail: reason }
         }))

@@ -94,6 +94,19 @@ impl SealedStore {
         table(&snapshot, 0).first().map(|row| self.ended_principal(row)).transpose()
     }
 
+    /// The LogoutRequests for this name that were carried out not long ago.
+    pub async fn carried_out_for(
+        &self,
+        idp: &IdpId,
+        name: &str,
+    ) -> Result<Vec<EndedPrincipal>, StoreError> {
+        let sql = "SELECT idp_id, request_id, sealed FROM ended_principal \
+                   WHERE principal_hash = $1 ORDER BY expires_at, request_id";
+        let params = vec![self.principal_hash(idp.as_str(), name).into()];
+        let snapshot = self.engine.select(vec![query(sql, params)]).await?;
+        table(&snapshot, 0).iter().map(|row| self.ended_principal(row)).collect()
+    }
+
     fn ended_subject(&self, row: &Row) -> Result<Timestamp, StoreError> {
         let place = place::ended_principal(row.text("idp_id")?, row.text("request_id")?);
         self.unseal(&place, row.bytes("sealed")?)

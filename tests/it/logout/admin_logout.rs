@@ -12,14 +12,14 @@ use crate::support::world::{On, World};
 
 const JSON: &str = "application/json";
 
-async fn live(world: &World, query: &str) -> Vec<Value> {
+pub(super) async fn live(world: &World, query: &str) -> Vec<Value> {
     let path = format!("{}{query}", sloop::paths::API_SESSIONS);
     let listing = world.api("GET", &path, JSON, "").await;
     assert_eq!(listing.status, 200, "{}", listing.body);
     listing.json()["items"].as_array().unwrap().clone()
 }
 
-async fn end(world: &World, id: &Value) -> Response {
+pub(super) async fn end(world: &World, id: &Value) -> Response {
     let path = format!("{}/{}", sloop::paths::API_SESSIONS, id.as_str().unwrap());
     world.api("DELETE", &path, JSON, "").await
 }

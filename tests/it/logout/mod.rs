@@ -23,6 +23,7 @@ mod idp_frames;
 mod idp_iframe;
 mod idp_initiated;
 mod idp_request_refused;
+mod idp_sessions;
 mod interrupted;
 mod ladder;
 mod language;

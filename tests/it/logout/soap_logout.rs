@@ -112,6 +112,25 @@ async fn trusted_unsigned(on: On) {
     assert_eq!(idp_leg(&world).await, "open");
 }
 
+both!(an_answer_under_the_other_name_of_the_idp_counts_by_setting, other_name);
+async fn other_name(on: On) {
+    let world = without_slo(on).await;
+    let app = world.app("app-one").await;
+    for (setting, said) in [
+        ("&logout_response_issuer=https://another.test", "confirmed (Success, signed)"),
+        ("&logout_response_issuer=https://a-third.test", "open"),
+    ] {
+        let soap = SoapIdp::connect_with(&world, setting).await;
+        soap.says(Says::AsAnother);
+        let mut ada = signed_in(&world, &app, "ada").await;
+        let hint = ada.hint().to_owned();
+        world.sign_out(&mut ada.browser, &app, &hint).await;
+        assert_eq!(idp_leg(&world).await, said, "{setting}");
+        assert_eq!(soap.heard().len(), 1, "{setting}");
+        assert!(!ada.is_in(&world, &app).await, "{setting}");
+    }
+}
+
 both!(what_is_no_answer_is_tried_again_until_the_deadline, no_answer);
 async fn no_answer(on: On) {
     let setting = Setting::on(on).idp(Options { slo: Slo::None, ..Options::default() });

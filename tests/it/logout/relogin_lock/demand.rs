@@ -9,6 +9,7 @@ use sloop::paths;
 
 use super::{Careless, is_demanded, recorded};
 use crate::both;
+use crate::logout::admin_logout::{end, live};
 use crate::logout::{SignedIn, eventually, home, idp_leg, signed_in};
 use crate::support::browser::Browser;
 use crate::support::idp_key::{By, IdpKey, settle};
@@ -180,6 +181,36 @@ async fn confirmation(on: On) {
     let unsigned = asked.answer(&world, &key).with(|it| it.signer = None);
     unsigned.deliver(&mut ada.browser, By::Post).await;
     assert!(!demands(&world, &mut ada.browser, &app).await);
+}
+
+both!(who_was_signed_out_by_an_administrator_is_asked_in_the_browser_of_then, administrator);
+async fn administrator(on: On) {
+    let world = World::on(on).await;
+    let app = world.app("app-one").await;
+    for planted in [false, true] {
+        let mut ada = signed_in(&world, &app, "ada").await;
+        if planted {
+            // A cookie of its own, which finds no lock.
+            let issuer = url::Url::parse(&world.issuer).unwrap();
+            let cookie = format!("relogin={}; Path=/", "A".repeat(43));
+            ada.browser.plant(&issuer, &cookie);
+        }
+        let mut bob = signed_in(&world, &app, "bob").await;
+        let of_ada = ada.tokens.claims["sub"].clone();
+        let sessions = live(&world, "").await;
+        let hers = sessions.iter().find(|session| session["sub"] == of_ada).unwrap();
+        assert_eq!(end(&world, &hers["id"]).await.status, 200);
+        assert!(demands(&world, &mut ada.browser, &app).await, "{planted}");
+        assert!(ada.browser.cookie(&world.issuer, "relogin").is_some());
+        assert!(demands(&world, &mut ada.browser, &app).await, "until it has served");
+        comes_back(&world, &mut ada, &app).await;
+        // Nobody else's browser is meant.
+        assert!(bob.is_in(&world, &app).await);
+        bob.browser.jar.remove("sid");
+        assert!(!demands(&world, &mut bob.browser, &app).await);
+        let mut anywhere = world.browser();
+        assert!(!demands(&world, &mut anywhere, &app).await);
+    }
 }
 
 both!(a_logout_that_was_not_to_reach_the_idp_sets_none, not_meant);

@@ -7,6 +7,7 @@ use crate::both;
 use crate::support::forger::Said;
 use crate::support::world::{On, Setting, World};
 
+const TRANSIENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient";
 const MINUTE: Duration = Duration::from_secs(60);
 
 both!(an_idp_that_asks_nobody_signs_nobody_in_until_the_person_says_so, anyway);
@@ -155,6 +156,44 @@ async fn other_browser(on: On) {
     let to = press(&mut phone, &again.page, "yes").await;
     idp.app.finish(&again.attempt, &to).await.unwrap();
     assert!(world.is_signed_in(&mut home, &idp.app).await, "who is in stays in");
+}
+
+both!(a_name_for_one_sign_in_only_does_not_open_the_lock, transient);
+async fn transient(on: On) {
+    let world = World::on(on).await;
+    let idp = Careless::connect(&world).await;
+    for now in [Some("_then"), Some("_other"), None] {
+        let mut browser = world.browser();
+        let began = world.clock.now();
+        let by = |name: &str, index: Option<&str>| {
+            let (name, index) = (name.to_owned(), index.map(str::to_owned));
+            move |said: &mut Said| {
+                said.name_id = Some(name);
+                said.name_id_format = Some(TRANSIENT.into());
+                said.session_index = index;
+            }
+        };
+        let first = idp.sign_in(&world, &mut browser, by("_name-1", Some("_then"))).await;
+        let tokens = idp.tokens(&first).await;
+        world.clock.advance(MINUTE);
+        idp.sign_out(&world, &mut browser, &tokens).await;
+
+        let again = idp.sign_in(&world, &mut browser, |said| {
+            by("_name-2", now)(said);
+            said.authn_instant = Some(began);
+        });
+        let again = again.await;
+        assert!(is_demanded(&again.asked), "{now:?}");
+        assert!(is_refused(&again.page, &world), "{now:?}");
+        assert!(!world.is_signed_in(&mut browser, &idp.app).await, "{now:?}");
+        // A fresh authentication is done with it, under a third name.
+        let fresh = idp.sign_in(&world, &mut browser, by("_name-3", Some("_new"))).await;
+        idp.tokens(&fresh).await;
+        assert!(world.is_signed_in(&mut browser, &idp.app).await, "{now:?}");
+        browser.jar.remove("sid");
+        let free = idp.ask(&mut browser).await;
+        assert!(!is_demanded(&free.1), "{now:?}");
+    }
 }
 
 both!(at_a_shared_computer_the_next_person_is_asked_and_not_refused, shared);

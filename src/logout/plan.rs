@@ -11,16 +11,34 @@ use crate::connection::Connection;
 use crate::id::{ClientId, IdpId, IdpSessionId, LegId};
 use crate::oidc::{Client, LogoutScope};
 use crate::rng::Rng;
-use crate::session::{AppSession, BrowserSession, IdpSession};
+use crate::session::{BrowserSession, IdpSession};
 
 /// What the plan must know of the parties besides the session itself.
 pub trait Parties {
     fn client(&self, id: &ClientId) -> Option<Arc<Client>>;
     fn connection(&self, id: &IdpId) -> Option<Arc<Connection>>;
+    /// Apps that are no part of the session any more, and are told of its end all the same.
+    fn told_again(&self) -> &[ClientId];
+}
+
+/// Apps that were ended alone, by the legs of those logouts, the oldest first: those that have not
+/// confirmed it since they last took part, and do not take part again.
+pub fn still_to_confirm(session: &BrowserSession, alone: &[Leg]) -> Vec<ClientId> {
+    let mut open: Vec<ClientId> = Vec::new();
+    for leg in alone {
+        let Party::App { client, .. } = &leg.party else { continue };
+        open.retain(|other| other != client);
+        if leg.outcome() != Some(LegOutcome::Confirmed) {
+            open.push(client.clone());
+        }
+    }
+    open.retain(|client| !session.app_sessions.iter().any(|held| held.client == *client));
+    open
 }
 
 /// One leg for every app of the session, the one that asked included (RP-Initiated Logout 1.0 2),
-/// and one for every IdP session, as far as the scope goes. Who is in `left` gets none.
+/// and one for every IdP session, as far as the scope goes. Who is in `left` gets none. Apps that
+/// were ended alone and may not have heard of it are told again.
 ///
 /// Legs of parties that we tell ourselves begin leased, because whoever writes the logout also tells
 /// them at once; if it dies first, the lease runs out and another worker takes over.
@@ -35,11 +53,12 @@ pub fn legs(
 ) -> Vec<Leg> {
     let mut plan: Vec<(Party, LegState, Option<Principal>)> = Vec::new();
     if scope != LogoutScope::OpOnly {
-        let told = |app: &&AppSession| !left.contains(&PartyId::of_app(&app.client));
-        plan.extend(session.app_sessions.iter().filter(told).map(|app| {
-            let client = parties.client(&app.client);
+        let apps = session.app_sessions.iter().map(|app| &app.client);
+        let told = apps.filter(|app| !left.contains(&PartyId::of_app(app)));
+        plan.extend(told.chain(parties.told_again()).map(|app| {
+            let client = parties.client(app);
             let (channel, state) = app_leg(client.as_deref(), idps, now);
-            (Party::App { client: app.client.clone(), channel }, state, None)
+            (Party::App { client: app.clone(), channel }, state, None)
         }));
     }
     if scope == LogoutScope::AllAppsAndIdp {

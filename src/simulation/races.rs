@@ -83,6 +83,7 @@ fn the_idp_hears_of_an_app_whose_session_was_ended_by_its_own_sign_in() {
     for node in [0, 1] {
         world.let_through(node, LOOK);
         world.let_through(node, "FROM browser_session WHERE id");
+        world.let_through(node, "WHERE o.apps_of_session_id");
     }
     world.let_through(0, "EndBrowserSession");
     assert_eq!(live_sessions(&world), 0);

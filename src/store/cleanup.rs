@@ -48,7 +48,16 @@ impl SealedStore {
             (delete_sql!("browser_session", "id", "ended_at < $1"), sessions),
             (delete_sql!("browser_session", "id", "idle_until < $1"), sessions),
             (delete_sql!("browser_session", "id", "expires_at < $1"), sessions),
-            (delete_sql!("logout", "id", "settled_at < $1"), logouts),
+            // What a session has to make up for at its end is kept as long as the session.
+            (
+                delete_sql!(
+                    "logout",
+                    "id",
+                    "settled_at < $1 AND NOT EXISTS \
+                     (SELECT 1 FROM browser_session b WHERE b.id = apps_of_session_id)"
+                ),
+                logouts,
+            ),
         ];
         for (sql, before) in batches {
             let params = vec![Value::from(before), Value::from(BATCH)];

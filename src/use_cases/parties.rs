@@ -17,14 +17,15 @@ pub struct ListedParty {
 }
 
 impl UseCases {
-    /// Whom a logout of this scope would tell: the apps as they joined, then each IdP once.
+    /// Whom a logout of this scope would sign the person out of: the apps as they joined, then each IdP
+    /// once.
     pub(super) async fn listed(
         &self,
         session: &BrowserSession,
         scope: LogoutScope,
         now: Timestamp,
     ) -> Result<Vec<ListedParty>, Failure> {
-        let known = self.view().await?.parties(session, now).await?;
+        let known = self.view().await?.parties(session, Vec::new(), now).await?;
         let mut listed: Vec<ListedParty> = Vec::new();
         for leg in plan::legs(session, scope, &[], &IdpLegs::Ask, &known, now, self.rng()) {
             let id = PartyId::from(&leg.party);

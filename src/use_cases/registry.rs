@@ -201,17 +201,20 @@ impl View<'_> {
         }
     }
 
-    /// Everybody who takes part in a session, as far as they can still be told.
+    /// Everybody who takes part in a session, and the apps that are told of its end again, as far as
+    /// they can still be told.
     pub async fn parties(
         &self,
         session: &BrowserSession,
+        told_again: Vec<ClientId>,
         now: Timestamp,
     ) -> Result<KnownParties, Failure> {
-        let mut parties = KnownParties::default();
-        for app in &session.app_sessions {
-            match self.client(&app.client).await {
+        let mut parties = KnownParties { told_again, ..KnownParties::default() };
+        let apps = session.app_sessions.iter().map(|app| &app.client);
+        for app in apps.chain(&parties.told_again) {
+            match self.client(app).await {
                 Ok(Some(found)) => {
-                    parties.clients.insert(app.client.clone(), found.client.clone());
+                    parties.clients.insert(app.clone(), found.client.clone());
                 }
                 Ok(None) => {}
                 // It cannot be told, and that must not keep our side from ending.
@@ -237,6 +240,7 @@ impl View<'_> {
 pub struct KnownParties {
     clients: HashMap<ClientId, Arc<Client>>,
     connections: HashMap<IdpId, Arc<Connection>>,
+    told_again: Vec<ClientId>,
 }
 
 impl KnownParties {
@@ -261,6 +265,10 @@ impl Parties for KnownParties {
 
     fn connection(&self, id: &IdpId) -> Option<Arc<Connection>> {
         self.connections.get(id).cloned()
+    }
+
+    fn told_again(&self) -> &[ClientId] {
+        &self.told_again
     }
 }
 

@@ -124,7 +124,13 @@ impl UseCases {
         now: Timestamp,
     ) -> Result<Logout, Failure> {
         let SignOut { scope, left, idps, .. } = &wanted;
-        let parties = self.view().await?.parties(session, now).await?;
+        let told_again = match ends {
+            Ends::Session => {
+                plan::still_to_confirm(session, &self.store().legs_of_apps_alone(session.id).await?)
+            }
+            Ends::Apps => Vec::new(),
+        };
+        let parties = self.view().await?.parties(session, told_again, now).await?;
         let legs = plan::legs(session, *scope, left, idps, &parties, now, self.rng());
         let mut logout = Logout {
             id: LogoutId::new(now, self.rng()),

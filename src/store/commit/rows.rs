@@ -58,14 +58,16 @@ impl SealedStore {
 
     pub(super) fn begin_logout(&self, logout: &Logout, handle: Value, out: &mut Vec<Statement>) {
         // A session has one logout that ends it, and any number of those that end apps of it.
-        let ended = match logout.document.ends {
-            Ends::Session => Some(logout.document.browser_session.to_string()),
-            Ends::Apps => None,
+        let session = logout.document.browser_session.to_string();
+        let (ended, apps_of) = match logout.document.ends {
+            Ends::Session => (Some(session), None),
+            Ends::Apps => (None, Some(session)),
         };
         out.push(one(
             "BeginLogout",
             "INSERT INTO logout (id, version, handle_hash, browser_session_id, document, created_at, \
-             deadline, answered_at, settled_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+             deadline, answered_at, settled_at, apps_of_session_id) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             vec![
                 logout.id.to_string().into(),
                 logout.version.into(),
@@ -76,6 +78,7 @@ impl SealedStore {
                 logout.deadline.into(),
                 logout.answered_at.into(),
                 logout.settled_at.into(),
+                apps_of.into(),
             ],
         ));
         out.extend(logout.legs.iter().map(|leg| {

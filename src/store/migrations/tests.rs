@@ -129,11 +129,65 @@ async fn a_logout_may_leave_its_session_alive_after_the_upgrade(kind: Kind) {
         "leg_due",
         "leg_relay_state",
         "leg_request",
+        "logout_apps_of_session",
         "logout_created",
         "logout_open",
         "logout_settled",
     ];
     assert_eq!(names, wanted);
+}
+
+/// Logouts of single apps that were written before find their session.
+async fn a_logout_of_apps_knows_its_session_after_the_upgrade(kind: Kind) {
+    let folder = tempfile::tempdir().unwrap();
+    let url: DatabaseUrl = match kind {
+        Kind::Sqlite => format!("sqlite:{}", folder.path().join("old.db").display()),
+        Kind::Postgres => new_schema().await,
+    }
+    .parse()
+    .unwrap();
+    let session = |id: &str| {
+        format!(
+            "INSERT INTO browser_session (id, version, cookie_hash, sid, subject, created_at, \
+             idle_until, expires_at) VALUES ('{id}', 1, CAST('{id}' AS {bytes}), '{id}', 'sub', 1, \
+             2, 3);",
+            bytes = bytes(kind)
+        )
+    };
+    let logout = |id: &str, ended: &str, of: &str| {
+        format!(
+            "INSERT INTO logout (id, version, handle_hash, browser_session_id, document, \
+             created_at, deadline) VALUES ('{id}', 1, CAST('{id}' AS {bytes}), {ended}, \
+             '{{\"reason\":\"person\",\"browser_session\":\"{of}\",\"sid\":\"two\"}}', 10, 20);",
+            bytes = bytes(kind)
+        )
+    };
+    let fill = [
+        session("one"),
+        session("two"),
+        logout("a", "NULL", "one"),
+        logout("b", "'one'", "one"),
+        logout("c", "NULL", "gone"),
+    ];
+    migrate_and_run(&url, 7, &fill.concat()).await;
+
+    let store = Store::open(&url, Clock::system()).await.unwrap();
+
+    let sql = "SELECT id, apps_of_session_id FROM logout ORDER BY id";
+    let rows = store.select(vec![query(sql, vec![])]).await.unwrap().tables.remove(0);
+    let of: Vec<_> =
+        rows.iter().map(|row| row.optional_text("apps_of_session_id").unwrap()).collect();
+    assert_eq!(of, [Some("one"), None, None]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_knows_the_session_of_a_logout_of_apps() {
+    a_logout_of_apps_knows_its_session_after_the_upgrade(Kind::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_knows_the_session_of_a_logout_of_apps() {
+    a_logout_of_apps_knows_its_session_after_the_upgrade(Kind::Postgres).await;
 }
 
 /// Brings a new database to this version and runs SQL on it.

@@ -1,7 +1,7 @@
 use super::{At, parse_json, query, table};
 use crate::change::LogoutQuestion;
 use crate::clock::Timestamp;
-use crate::id::{LegId, LogoutId};
+use crate::id::{BrowserSessionId, LegId, LogoutId};
 use crate::logout::{Asked, Leg, Logout, LogoutDocument, Outcome, Principal};
 use crate::secret::TokenHash;
 use crate::store::sealed::{SealedStore, place};
@@ -126,6 +126,19 @@ impl SealedStore {
             }
             _ => Ok(None),
         }
+    }
+
+    /// The legs of all logouts that ended apps of this session and not the session, the oldest first.
+    pub async fn legs_of_apps_alone(
+        &self,
+        session: BrowserSessionId,
+    ) -> Result<Vec<Leg>, StoreError> {
+        let sql = "SELECT l.document FROM leg l JOIN logout o ON o.id = l.logout_id \
+                   WHERE o.apps_of_session_id = $1 ORDER BY o.created_at, o.id, l.position";
+        let snapshot =
+            self.engine.select(vec![query(sql, vec![session.to_string().into()])]).await?;
+        let leg = |row: &Row| parse_json("leg.document", row.text("document")?);
+        table(&snapshot, 0).iter().map(leg).collect()
     }
 
     /// Logouts that a worker must look at: the deadline has passed, or an app is due. The oldest

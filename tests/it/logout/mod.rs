@@ -1,6 +1,7 @@
 mod admin_logout;
 mod after;
 mod answer;
+mod apps_alone;
 mod asynchronous;
 mod back_channel;
 mod browsers;

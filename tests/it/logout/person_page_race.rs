@@ -76,6 +76,11 @@ async fn many_times(on: On) {
     assert_eq!((two.told(), two.userinfo().await), ([1, 1], [401; 2]));
 }
 
+/// Each app was told; one that ended alone and had not confirmed yet when the session ended, twice.
+fn told_once_or_again(told: [usize; 2]) {
+    assert!(matches!(told, [1, 1] | [2, 1] | [1, 2]), "{told:?}");
+}
+
 both!(two_tabs_with_other_ticks_end_what_each_has_ticked, two_tabs);
 async fn two_tabs(on: On) {
     let mut two = Two::begin(on).await;
@@ -88,7 +93,8 @@ async fn two_tabs(on: On) {
     // Whoever came second found one app: with it the session ended, and the IdP was left alone.
     assert_eq!(two.world.logout_count().await, 2);
     two.world.settled().await;
-    assert_eq!((two.told(), two.userinfo().await), ([1, 1], [401; 2]));
+    told_once_or_again(two.told());
+    assert_eq!(two.userinfo().await, [401; 2]);
     assert_eq!((two.is_in().await, two.idp_was_asked()), ([false; 2], false));
     assert_eq!(two.world.newest_logout().await.left, ["IdP corp"]);
 }
@@ -176,7 +182,8 @@ async fn beside_a_logout(on: On) {
         two.world.settled().await;
         let logouts = two.world.logout_count().await;
         assert!((1..=2).contains(&logouts) && (!unticked.is_empty() || logouts == 1), "{logouts}");
-        assert_eq!((two.told(), two.userinfo().await), ([1, 1], [401; 2]));
+        told_once_or_again(two.told());
+        assert_eq!(two.userinfo().await, [401; 2]);
         assert_eq!(two.is_in().await, [false; 2]);
         assert_eq!(two.world.idp.sessions(), []);
         // The page of the session that is gone ends nothing more, and says so.

@@ -1,0 +1,163 @@
+//! Apps that a person ended alone, and what becomes of them when the session that lived on ends too.
+
+use serde_json::json;
+use sloop::paths;
+
+use super::person_page::{CORP, TWO, Two, open, pairs, send, ticks, without};
+use super::{SignedIn, eventually, signed_in};
+use crate::both;
+use crate::support::browser::Page;
+use crate::support::rp::{Answer, RelyingParty};
+use crate::support::world::{On, World};
+
+const JSON: &str = "application/json";
+
+/// Ada in an app that is told by a frame, and in another one.
+struct Framed {
+    world: World,
+    one: RelyingParty,
+    ada: SignedIn,
+}
+
+impl Framed {
+    async fn begin(on: On) -> Self {
+        let world = World::on(on).await;
+        let one = world.unregistered("app-one").await;
+        let uri = one.frontchannel_logout_uri();
+        let settings = json!({
+            "backchannel_logout_uri": null,
+            "frontchannel_logout_uri": uri,
+        });
+        let one = world.register(one, settings).await;
+        let two = world.app("app-two").await;
+        let mut ada = signed_in(&world, &one, "ada").await;
+        world.sign_in(&mut ada.browser, &two, "ada").await;
+        Self { world, one, ada }
+    }
+
+    /// Ends the framed app alone: what the form is answered, which leads to the page with the frame.
+    async fn end_one(&mut self) -> Page {
+        let page = open(&self.world, &mut self.ada.browser).await;
+        let form = without(&page, &[TWO, CORP]);
+        self.ada.browser.submit_form(&page, &form).await
+    }
+}
+
+async fn end_of_session(world: &World, person: &mut SignedIn) -> Page {
+    let page = open(world, &mut person.browser).await;
+    send(&mut person.browser, &page, &[]).await
+}
+
+both!(who_did_not_hear_of_its_end_is_told_again_with_the_session, not_heard);
+async fn not_heard(on: On) {
+    let mut two = Two::begin(on).await;
+    two.one.answer_back_channel_with(Answer::Status(503));
+    two.end_all_but(&[TWO, CORP]).await;
+    let alone = two.world.newest_logout().await;
+    assert_eq!(two.world.outcomes().await, ["app app-one: open"]);
+    let page = two.open().await;
+    assert_eq!(ticks(&page), pairs(&[TWO, CORP]), "of ours it holds nothing any more");
+
+    let hint = two.at_two.id_token.clone();
+    two.world.sign_out(&mut two.ada.browser, &two.two, &hint).await;
+
+    let outcomes = ["app app-two: confirmed", "app app-one: open", "IdP corp: confirmed"];
+    assert_eq!(two.world.outcomes().await, outcomes);
+    assert_eq!(two.world.newest_logout().await.outcome.as_str(), "partial");
+    assert_eq!((two.is_in().await, two.told()[1]), ([false; 2], 1));
+    let tried = two.told()[0];
+
+    // As soon as it can be told, it is true of the whole too.
+    two.one.answer_back_channel_with(Answer::Status(200));
+    two.world.clock.advance(std::time::Duration::from_secs(60));
+    two.world.work().await;
+    assert_eq!(two.world.settled().await.outcome.as_str(), "complete");
+    let alone = two.world.use_cases().logout_story(alone.id).await.unwrap();
+    assert_eq!(alone.outcome.as_str(), "complete");
+    assert_eq!(two.told()[0], tried + 2, "by each of the two once more");
+}
+
+both!(who_confirmed_its_end_is_not_told_again, confirmed);
+async fn confirmed(on: On) {
+    let mut two = Two::begin(on).await;
+    // It says no the first time, is opened again, and confirms the second time.
+    two.one.answer_back_channel_with(Answer::Status(400));
+    two.end_all_but(&[TWO, CORP]).await;
+    assert_eq!(two.world.outcomes().await, ["app app-one: refused"]);
+    two.world.sign_in(&mut two.ada.browser, &two.one, "nobody is asked").await;
+    two.one.answer_back_channel_with(Answer::Status(200));
+    two.end_all_but(&[TWO, CORP]).await;
+    assert_eq!(two.world.outcomes().await, ["app app-one: confirmed"]);
+    let told = two.told();
+
+    let end = two.end_all_but(&[]).await;
+
+    assert!(end.text().contains("You are signed out everywhere"), "{}", end.text());
+    assert_eq!(two.world.outcomes().await, ["app app-two: confirmed", "IdP corp: confirmed"]);
+    assert_eq!(two.world.settled().await.outcome.as_str(), "complete");
+    assert_eq!(two.told(), [told[0], told[1] + 1]);
+    assert_eq!(two.is_in().await, [false; 2]);
+}
+
+both!(whoever_ends_the_session_tells_it_again, whoever);
+async fn whoever(on: On) {
+    let world = World::on(on).await;
+    let (one, two) = (world.app("app-one").await, world.app("app-two").await);
+    // It may still be signed in as far as anybody knows.
+    one.answer_back_channel_with(Answer::Status(400));
+    for way in [paths::V2_LOGOUT, paths::API_SESSIONS, paths::API_SIGN_OUT] {
+        let mut ada = signed_in(&world, &one, "ada").await;
+        world.sign_in(&mut ada.browser, &two, "ada").await;
+        let page = open(&world, &mut ada.browser).await;
+        send(&mut ada.browser, &page, &[TWO, CORP]).await;
+        assert_eq!(world.outcomes().await, ["app app-one: refused"], "{way}");
+        let live = world.api("GET", paths::API_SESSIONS, JSON, "").await.json();
+        let session = live["items"][0].clone();
+        assert_eq!(session["apps"], json!(["app-two"]), "{way}");
+
+        let (method, path, body) = match way {
+            paths::V2_LOGOUT => {
+                ada.browser.get(&world.url(way)).await;
+                ("GET", paths::API_SESSIONS.to_owned(), String::new())
+            }
+            paths::API_SESSIONS => {
+                ("DELETE", format!("{way}/{}", session["id"].as_str().unwrap()), String::new())
+            }
+            _ => ("POST", way.to_owned(), json!({ "sub": session["sub"] }).to_string()),
+        };
+        let answer = world.api(method, &path, JSON, &body).await;
+        assert_eq!(answer.status, 200, "{way}: {}", answer.body);
+
+        eventually("both are told", async || {
+            let outcomes = ["app app-two: confirmed", "app app-one: refused"];
+            world.outcomes().await.get(..2).is_some_and(|found| found == outcomes)
+        })
+        .await;
+        assert_eq!(world.newest_logout().await.outcome.as_str(), "partial", "{way}");
+        assert!(!ada.is_in(&world, &two).await, "{way}");
+    }
+}
+
+both!(a_frame_never_confirms_so_the_whole_shows_it_again, by_frame);
+async fn by_frame(on: On) {
+    let mut framed = Framed::begin(on).await;
+    let pressed = framed.end_one().await;
+    let page = framed.ada.browser.get(pressed.refresh().unwrap().as_str()).await;
+    assert_eq!(page.frames().len(), 1, "{}", page.summary());
+    framed.ada.browser.settle(page).await;
+    assert_eq!(framed.world.outcomes().await, ["app app-one: unconfirmed"]);
+    assert_eq!(framed.one.loaded_frames().len(), 1);
+    let page = open(&framed.world, &mut framed.ada.browser).await;
+    assert_eq!(ticks(&page), pairs(&[TWO, CORP]));
+
+    let end = end_of_session(&framed.world, &mut framed.ada).await;
+
+    let text = end.text();
+    assert!(text.contains("Signed out here. Not every other party has confirmed it."), "{text}");
+    assert!(!text.contains("everywhere"), "{text}");
+    let outcomes = ["app app-two: confirmed", "app app-one: unconfirmed", "IdP corp: confirmed"];
+    assert_eq!(framed.world.outcomes().await, outcomes);
+    assert_eq!(framed.world.settled().await.outcome.as_str(), "partial");
+    assert_eq!(framed.one.loaded_frames().len(), 2);
+    assert!(!framed.ada.is_in(&framed.world, &framed.one).await);
+}

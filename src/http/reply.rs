@@ -9,7 +9,7 @@ use super::extract::{Cookies, SameSite};
 use super::layer::RequestId;
 use super::page;
 use crate::language::Language;
-use crate::logout::relogin_lock;
+use crate::logout::{Ends, relogin_lock};
 use crate::paths;
 use crate::saml::PostForm;
 use crate::secret::Token;
@@ -73,7 +73,9 @@ impl Writer<'_> {
                 CameFrom::OurForm => layout.html(&page::Onward { layout: &layout, url: &url }),
             },
             Next::Post(form) => self.post_form(&layout, &form, &mut policy),
-            Next::Frames { handle, frames } => self.frames(&layout, &handle, frames, &mut policy),
+            Next::Frames { handle, frames, ends } => {
+                self.frames(&layout, &handle, frames, ends, &mut policy)
+            }
             Next::Page(page) => show(self.app, &layout, *page),
         };
         if let Some(policy) = policy.header() {
@@ -100,6 +102,7 @@ impl Writer<'_> {
         layout: &page::Layout,
         handle: &Token,
         frames: Vec<Frame>,
+        ends: Ends,
         policy: &mut ContentPolicy,
     ) -> Response {
         policy.frames = frames.iter().map(|frame| frame.location.clone()).collect();
@@ -107,6 +110,10 @@ impl Writer<'_> {
         let page_url = self.app.use_cases.settings().logout_page_url(handle.expose());
         layout.html(&page::LogoutFrames {
             layout,
+            heading: match ends {
+                Ends::Session => layout.text.frames.heading,
+                Ends::Apps => layout.text.end.heading.chosen_here,
+            },
             frames: frames.into_iter().map(link).collect(),
             onward: &format!("{page_url}?frames=done"),
             seconds: FRAMES_WAIT.as_secs(),

@@ -142,7 +142,7 @@ impl World<'_> {
                 _ => self.follow(browser, &url),
             },
             Next::Post(_) => panic!("no IdP here takes forms"),
-            Next::Frames { handle, frames } => {
+            Next::Frames { handle, frames, .. } => {
                 self.frames_are_shown(&frames);
                 self.mail.push(Mail::Frames { browser, handle });
             }

@@ -43,6 +43,6 @@ impl UseCases {
     /// The page with these frames, from which the browser comes back to that of `logout`.
     pub(super) fn frames_page(&self, frames: Vec<Frame>, logout: &Logout) -> Reply {
         let handle = self.page_handle(&logout.document.page_seed);
-        Reply::of(Next::Frames { handle, frames })
+        Reply::of(Next::Frames { handle, frames, ends: logout.document.ends })
     }
 }

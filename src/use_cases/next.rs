@@ -1,6 +1,6 @@
 use crate::id::LegId;
 use crate::language::Language;
-use crate::logout::{Logout, PartyId};
+use crate::logout::{Ends, Logout, PartyId};
 use crate::oidc::Params;
 use crate::saml::PostForm;
 use crate::secret::{Token, TokenHash};
@@ -27,6 +27,8 @@ pub enum Next {
     Frames {
         handle: Token,
         frames: Vec<Frame>,
+        /// What of ours is over.
+        ends: Ends,
     },
     Page(Box<Page>),
 }

@@ -110,6 +110,8 @@ pub(super) struct LogoutConfirm<'a> {
 #[template(path = "logout_frames.html")]
 pub(super) struct LogoutFrames<'a> {
     pub layout: &'a Layout,
+    /// What is over already.
+    pub heading: &'static str,
     pub frames: Vec<Link>,
     pub onward: &'a str,
     pub seconds: u64,

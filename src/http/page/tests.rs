@@ -64,8 +64,9 @@ fn pages(layout: &Layout, text: &str) -> Vec<String> {
     };
     let waiting = LogoutWaiting { layout, idp: text, leg: text, action: Some(text) };
     let end = end(text);
-    let frames =
-        LogoutFrames { layout, frames: vec![link()], onward: text, seconds: 5, nonce: "nonce" };
+    let heading = layout.text.frames.heading;
+    let frames = vec![link()];
+    let frames = LogoutFrames { layout, heading, frames, onward: text, seconds: 5, nonce: "nonce" };
     let relogin = Relogin { layout, action: text, handle: text, idp: text, csrf: text };
     let listed = ListedParty {
         id: PartyId::App { client: "wiki".parse().unwrap() },

@@ -143,7 +143,11 @@ async fn by_frame(on: On) {
     let mut framed = Framed::begin(on).await;
     let pressed = framed.end_one().await;
     let page = framed.ada.browser.get(pressed.refresh().unwrap().as_str()).await;
+    // The session lives on, and the page does not say otherwise.
     assert_eq!(page.frames().len(), 1, "{}", page.summary());
+    let text = page.text();
+    assert!(text.contains("What you chose has ended here"), "{text}");
+    assert!(!text.contains("You are signed out here"), "{text}");
     framed.ada.browser.settle(page).await;
     assert_eq!(framed.world.outcomes().await, ["app app-one: unconfirmed"]);
     assert_eq!(framed.one.loaded_frames().len(), 1);

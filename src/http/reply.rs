@@ -106,7 +106,7 @@ impl Writer<'_> {
         policy: &mut ContentPolicy,
     ) -> Response {
         policy.frames = frames.iter().map(|frame| frame.location.clone()).collect();
-        let link = |frame: Frame| page::Link { name: frame.app.to_string(), url: frame.location };
+        let link = |frame: Frame| page::Link { name: frame.name, url: frame.location };
         let page_url = self.app.use_cases.settings().logout_page_url(handle.expose());
         layout.html(&page::LogoutFrames {
             layout,

@@ -321,7 +321,7 @@ impl World<'_> {
     /// I4: what a frame tells an app is of a session that it was in and that is over.
     fn frames_are_shown(&mut self, frames: &[Frame]) {
         assert!(!frames.is_empty(), "a page with no frames");
-        for Frame { app, location } in frames {
+        for Frame { app, location, .. } in frames {
             let sid = parameter(location, "sid").expect("I4: a frame without sid");
             assert_eq!(parameter(location, "iss").as_deref(), Some(ISSUER));
             assert!(location.starts_with(&format!("https://{app}.test/")), "I4: {location}");

@@ -15,6 +15,7 @@ pub const FRAMES_WAIT: Duration = Duration::from_secs(5);
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Frame {
     pub app: ClientId,
+    pub name: String,
     /// With the issuer and the session that has ended (section 2).
     pub location: String,
 }
@@ -28,16 +29,25 @@ impl UseCases {
         self.resume(handle, vec![Event::FramesDone], false).await
     }
 
-    pub(super) fn frames_of(&self, logout: &Logout, legs: &[LegId]) -> Vec<Frame> {
-        let legs = legs.iter().filter_map(|id| logout.leg(*id));
-        let frame = |party: &Party| match party {
-            Party::App { client, channel: AppChannel::FrontChannel { location } } => Some(Frame {
-                app: client.clone(),
-                location: location.for_session(&self.settings().issuer, &logout.document.sid),
-            }),
-            Party::App { .. } | Party::Idp { .. } => None,
-        };
-        legs.filter_map(|leg| frame(&leg.party)).collect()
+    pub(super) async fn frames_of(
+        &self,
+        logout: &Logout,
+        legs: &[LegId],
+    ) -> Result<Vec<Frame>, Failure> {
+        let view = self.view().await?;
+        let mut frames = Vec::with_capacity(legs.len());
+        for leg in legs.iter().filter_map(|id| logout.leg(*id)) {
+            if let Party::App { client, channel: AppChannel::FrontChannel { location } } =
+                &leg.party
+            {
+                frames.push(Frame {
+                    app: client.clone(),
+                    name: view.client_name(client).await?,
+                    location: location.for_session(&self.settings().issuer, &logout.document.sid),
+                });
+            }
+        }
+        Ok(frames)
     }
 
     /// The page with these frames, from which the browser comes back to that of `logout`.

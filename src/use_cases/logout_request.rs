@@ -139,7 +139,7 @@ impl UseCases {
                 let (advanced, step, _) = self.advance(each.clone(), events, now).await?;
                 *each = advanced;
                 if let Step::Frames(legs) = step {
-                    frames.extend(self.frames_of(each, &legs));
+                    frames.extend(self.frames_of(each, &legs).await?);
                 }
             }
         }

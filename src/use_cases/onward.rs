@@ -66,7 +66,10 @@ impl UseCases {
         now: Timestamp,
     ) -> Result<Reply, Failure> {
         match step {
-            Step::Frames(legs) => Ok(self.frames_page(self.frames_of(&logout, &legs), &logout)),
+            Step::Frames(legs) => {
+                let frames = self.frames_of(&logout, &legs).await?;
+                Ok(self.frames_page(frames, &logout))
+            }
             Step::AskIdp(leg) => self.ask_idp(&logout, leg, handle, now).await,
             Step::Wait(leg) => self.waiting(&logout, leg, handle, now).await,
             Step::Finish => self.finish(logout, handle, now).await,

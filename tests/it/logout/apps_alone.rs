@@ -12,7 +12,7 @@ use crate::support::world::{On, World};
 
 const JSON: &str = "application/json";
 
-/// Ada in an app that is told by a frame, and in another one.
+/// Ada in an app that is told by a frame and has a name, and in another one.
 struct Framed {
     world: World,
     one: RelyingParty,
@@ -25,6 +25,7 @@ impl Framed {
         let one = world.unregistered("app-one").await;
         let uri = one.frontchannel_logout_uri();
         let settings = json!({
+            "name": "Wiki & Co",
             "backchannel_logout_uri": null,
             "frontchannel_logout_uri": uri,
         });
@@ -143,11 +144,13 @@ async fn by_frame(on: On) {
     let mut framed = Framed::begin(on).await;
     let pressed = framed.end_one().await;
     let page = framed.ada.browser.get(pressed.refresh().unwrap().as_str()).await;
-    // The session lives on, and the page does not say otherwise.
+    // The session lives on, and the page does not say otherwise; the app has its name there.
     assert_eq!(page.frames().len(), 1, "{}", page.summary());
     let text = page.text();
     assert!(text.contains("What you chose has ended here"), "{text}");
     assert!(!text.contains("You are signed out here"), "{text}");
+    assert!(text.contains("Wiki & Co") && !page.body.contains(">app-one<"), "{text}");
+    assert!(page.body.contains("title=\"Wiki &#38; Co\""), "{}", page.body);
     framed.ada.browser.settle(page).await;
     assert_eq!(framed.world.outcomes().await, ["app app-one: unconfirmed"]);
     assert_eq!(framed.one.loaded_frames().len(), 1);

@@ -3,6 +3,9 @@
 
 use super::{AppChannel, Leg, LegState, Logout, Outcome, Party, Reason, Rung, Whole};
 
+/// Why an app that was ended alone is not told of it any more.
+pub const JOINED_AGAIN: &str = "the person has signed in to the app again since";
+
 /// The whole in a sentence. It never claims more than is known, and says who was left alone on
 /// purpose.
 pub fn whole(logout: &Logout) -> &'static str {

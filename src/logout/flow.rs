@@ -24,6 +24,10 @@ pub enum Event {
     },
     /// The browser comes back from the page with frames.
     FramesDone,
+    /// The person has opened an app again that was ended alone, and its frame is still open.
+    JoinedAgain {
+        leg: LegId,
+    },
     /// The IdP of this leg answered.
     Answered {
         leg: LegId,
@@ -160,6 +164,7 @@ impl Flow {
                 return self.show_frames().or_else(|| self.ask_next(asked, again));
             }
             Event::FramesDone => self.frames_done(),
+            Event::JoinedAgain { leg } => self.joined_again(leg),
             Event::Answered { leg, answer } => self.answered(leg, answer),
             Event::GaveUp { leg } => {
                 self.close_waiting(Some(leg), "the person did not wait for the answer");

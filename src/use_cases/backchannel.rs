@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::id::{ClientId, LegId};
-use crate::logout::{Attempt, Ends, Event, Logout, Reason};
+use crate::logout::{Attempt, Ends, Event, Logout, Reason, explain};
 use crate::oidc::{Client, Ended, LogoutTokenClaims};
 use crate::store::{SessionFilter, SessionKey, StoreError};
 use crate::use_cases::{Failure, UseCases};
@@ -24,12 +24,8 @@ impl UseCases {
         let uri = app.backchannel_logout_uri.as_ref().ok_or_else(|| {
             Attempt::Gone("the app has no back-channel logout URI any more".into())
         })?;
-        // Its new session has the same `sid`: a token of the old one would end it.
-        if logout.document.ends == Ends::Apps
-            && self.has_joined_again(logout, client).await.map_err(|error| failed(&error))?
-        {
-            let why = "the person has signed in to the app again since";
-            return Err(Attempt::Gone(why.into()));
+        if self.has_joined_again(logout, client).await.map_err(|error| failed(&error))? {
+            return Err(Attempt::Gone(explain::JOINED_AGAIN.into()));
         }
         let now = self.now().await.map_err(|error| failed(&error))?;
         let everywhere = self.has_ended_everywhere(logout, app).await;
@@ -59,8 +55,16 @@ impl UseCases {
         Ok(self.store().live_sessions(&filter, None, 1).await?.found.sessions.is_empty())
     }
 
-    /// Whether an app that was ended alone takes part in the session again.
-    async fn has_joined_again(&self, logout: &Logout, app: &ClientId) -> Result<bool, StoreError> {
+    /// Whether an app that was ended alone takes part in the session again. Its new session has the
+    /// same `sid`: to be told of the former one would end it.
+    pub(super) async fn has_joined_again(
+        &self,
+        logout: &Logout,
+        app: &ClientId,
+    ) -> Result<bool, StoreError> {
+        if logout.document.ends != Ends::Apps {
+            return Ok(false);
+        }
         let session = SessionKey::Id(logout.document.browser_session);
         let session = self.store().browser_session(session).await?.found;
         Ok(session

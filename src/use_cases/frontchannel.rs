@@ -50,6 +50,19 @@ impl UseCases {
         Ok(frames)
     }
 
+    /// Frames that are not to be shown any more, because the person has opened the app again.
+    pub(super) async fn joined_again(&self, logout: &Logout) -> Result<Vec<Event>, Failure> {
+        let mut events = Vec::new();
+        for leg in logout.legs.iter().filter(|leg| leg.is_frame() && leg.is_open()) {
+            if let Party::App { client, .. } = &leg.party
+                && self.has_joined_again(logout, client).await?
+            {
+                events.push(Event::JoinedAgain { leg: leg.id });
+            }
+        }
+        Ok(events)
+    }
+
     /// The page with these frames, from which the browser comes back to that of `logout`.
     pub(super) fn frames_page(&self, frames: Vec<Frame>, logout: &Logout) -> Reply {
         let handle = self.page_handle(&logout.document.page_seed);

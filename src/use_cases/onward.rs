@@ -24,6 +24,7 @@ impl UseCases {
         if let Some(owed) = logout.document.owed_answer.clone() {
             return self.go_on_to_answer(logout, &owed, events, now).await;
         }
+        events.extend(self.joined_again(&logout).await?);
         events.push(self.browser_here(again));
         let (logout, step, now) = self.advance(logout, events, now).await?;
         let language = logout.document.language;

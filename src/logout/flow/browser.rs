@@ -3,7 +3,7 @@
 use super::{Answer, Flow, Next, describe};
 use crate::audit::AuditKind;
 use crate::id::LegId;
-use crate::logout::{Asked, Leg, LegOutcome, LegState, Party, Rung};
+use crate::logout::{Asked, Leg, LegOutcome, LegState, Party, Rung, explain};
 
 impl Flow {
     /// One page shows them all, before any IdP is asked. While the browser has not come back from it,
@@ -30,6 +30,18 @@ impl Flow {
             let detail = "its frame was given to the browser; nothing comes back from there";
             self.close(id, LegOutcome::Unconfirmed, detail.to_owned());
         }
+    }
+
+    /// Its new session has the same `sid`: a frame of the former one would end it.
+    pub(super) fn joined_again(&mut self, id: LegId) {
+        let Some(leg) = self.logout.leg(id).filter(|leg| leg.is_frame()) else { return };
+        let outcome = match leg.state {
+            LegState::Planned => LegOutcome::NotSent,
+            // The browser was given its frame, and has not come back.
+            LegState::Waiting { .. } => LegOutcome::NoAnswer,
+            LegState::Due { .. } | LegState::Closed { .. } => return,
+        };
+        self.close(id, outcome, explain::JOINED_AGAIN.to_owned());
     }
 
     pub(super) fn ask_next(&mut self, asked: Asked, again: bool) -> Option<Next> {

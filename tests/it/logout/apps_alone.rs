@@ -168,3 +168,32 @@ async fn by_frame(on: On) {
     assert_eq!(framed.one.loaded_frames().len(), 2);
     assert!(!framed.ada.is_in(&framed.world, &framed.one).await);
 }
+
+both!(an_app_that_was_opened_again_is_shown_no_frame_of_its_former_end, opened_again);
+async fn opened_again(on: On) {
+    for shown in [false, true] {
+        let mut framed = Framed::begin(on).await;
+        let pressed = framed.end_one().await;
+        let address = pressed.refresh().unwrap();
+        if shown {
+            // The page came, and its frame has not loaded.
+            let page = framed.ada.browser.get(address.as_str()).await;
+            assert_eq!(page.frames().len(), 1, "{}", page.summary());
+        }
+        let again = framed.world.sign_in(&mut framed.ada.browser, &framed.one, "nobody").await;
+
+        let page = framed.ada.browser.open(address.as_str()).await;
+
+        assert_eq!((page.status, page.frames()), (200, Vec::new()), "{}", page.summary());
+        assert_eq!(framed.one.loaded_frames(), []);
+        let story = framed.world.settled().await;
+        let why = "(the person has signed in to the app again since)";
+        let outcome = if shown { "no_answer" } else { "not_sent" };
+        assert_eq!(story.legs[0].said, format!("{outcome} {why}"));
+        assert_eq!(framed.one.userinfo(&again.access_token).await.status, 200);
+        assert!(framed.ada.is_in(&framed.world, &framed.one).await);
+        // Its new part in the session ends with it, by a frame of the whole.
+        end_of_session(&framed.world, &mut framed.ada).await;
+        assert_eq!(framed.one.loaded_frames().len(), 1);
+    }
+}

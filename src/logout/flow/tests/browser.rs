@@ -49,6 +49,24 @@ fn frames_are_shown_on_one_page_before_any_idp_is_asked() {
 }
 
 #[test]
+fn a_frame_of_an_app_that_was_opened_again_is_shown_no_more() {
+    let start = logout(vec![frame(), app(), frame()]);
+    let (one, back_channel, other) = (start.legs[0].id, start.legs[1].id, start.legs[2].id);
+    let again = |leg| Event::JoinedAgain { leg };
+
+    let never = start.clone().on([again(one), here()], at(1));
+    assert_eq!(never.next, Next::Frames(vec![other]));
+    assert_eq!(outcomes(&never.logout), [Some(LegOutcome::NotSent), None, None]);
+    // What was shown may have worked, and it cannot be taken back.
+    let shown = start.on([here()], at(1)).logout.on([again(one), here()], at(2));
+    assert_eq!(shown.next, Next::Frames(vec![other]));
+    assert_eq!(outcomes(&shown.logout), [Some(LegOutcome::NoAnswer), None, None]);
+    // It is of open frames only.
+    let late = shown.logout.on([again(one), again(back_channel)], at(3));
+    assert!(late.changes.is_empty());
+}
+
+#[test]
 fn frames_that_were_never_shown_are_not_done() {
     let start = logout(vec![frame()]);
     let early = start.clone().on([Event::FramesDone], at(1));

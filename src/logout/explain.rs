@@ -27,15 +27,15 @@ pub fn whole(logout: &Logout) -> &'static str {
              left as they are."
         }
         Whole::AppsAlone(Outcome::Complete) => {
-            "The session lives on without the apps that the person chose; every one of them confirmed \
+            "The session lived on without the apps that the person chose; every one of them confirmed \
              it."
         }
         Whole::AppsAlone(Outcome::Partial) => {
-            "The session lives on without the apps that the person chose; not every one of them has \
+            "The session lived on without the apps that the person chose; not every one of them has \
              confirmed it."
         }
         Whole::AppsAlone(Outcome::LocalOnly) => {
-            "The session lives on without the apps that the person chose; none of them was told."
+            "The session lived on without the apps that the person chose; none of them was told."
         }
     }
 }

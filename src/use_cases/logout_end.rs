@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::id::LegId;
-use crate::logout::{Event, Logout, Next as Step, PartyId};
+use crate::logout::{Ends, Event, Logout, Next as Step, PartyId};
 use crate::secret::Token;
+use crate::store::SessionKey;
 use crate::use_cases::{EndParty, Failure, LeftParty, LogoutEnd, Page, Reply, UseCases};
 
 /// A browser that comes to the page of a logout within this time of its end is still on its way: it
@@ -40,8 +41,16 @@ impl UseCases {
         }
         let language = logout.document.language;
         let locked = handle.is_some() && self.store().has_relogin_lock(logout.id).await?;
-        let end = LogoutEnd { logout, parties, left, handle: handle.cloned(), continue_to, locked };
+        let handle = handle.cloned();
+        let lives_on = self.lives_on(&logout).await?;
+        let end = LogoutEnd { logout, parties, left, handle, continue_to, lives_on, locked };
         Ok(Reply::page(Page::LogoutEnd(Box::new(end))).in_language(language))
+    }
+
+    async fn lives_on(&self, logout: &Logout) -> Result<bool, Failure> {
+        let session = SessionKey::Id(logout.document.browser_session);
+        Ok(logout.document.ends == Ends::Apps
+            && self.store().browser_session(session).await?.found.is_some())
     }
 
     /// What people call it.

@@ -90,6 +90,8 @@ pub struct LogoutEnd {
     pub handle: Option<Token>,
     /// Offered as a link.
     pub continue_to: Option<String>,
+    /// Only apps ended, and the session they were part of is still live.
+    pub lives_on: bool,
     /// This browser's next sign-in demands a fresh authentication.
     pub locked: bool,
 }

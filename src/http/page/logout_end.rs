@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::Layout;
 use super::text::{self, Text};
-use crate::logout::{Ends, Leg, LegOutcome, Outcome, PartyId, Whole};
+use crate::logout::{Leg, LegOutcome, Outcome, PartyId, Whole};
 use crate::use_cases::{self, EndParty};
 
 #[derive(Template)]
@@ -48,7 +48,12 @@ impl<'a> LogoutEnd<'a> {
         layout: &'a Layout,
     ) -> Self {
         let text = layout.text;
-        let (heading, summary) = whole(Whole::of(&end.logout), &text.end);
+        let (heading, summary) = match Whole::of(&end.logout) {
+            Whole::AppsAlone(_) if !end.lives_on => {
+                (text.end.heading.apps_over, text.end.summary.apps_over)
+            }
+            known => whole(known, &text.end),
+        };
         let legs = end.logout.legs.iter().zip(&end.parties);
         let legs = legs.map(|(leg, party)| party_line(leg, party, action, text));
         let left = end.left.iter().map(|party| PartyLine {
@@ -65,7 +70,7 @@ impl<'a> LogoutEnd<'a> {
             parties: legs.chain(left).collect(),
             locked: end.locked,
             continue_to: end.continue_to.as_deref(),
-            still_signed_in: (end.logout.document.ends == Ends::Apps).then_some(own_page),
+            still_signed_in: end.lives_on.then_some(own_page),
             logout: end.logout.id.to_string(),
         }
     }

@@ -63,6 +63,7 @@ fn pages(layout: &Layout, text: &str) -> Vec<String> {
         target_refused: true,
     };
     let waiting = LogoutWaiting { layout, idp: text, leg: text, action: Some(text) };
+    let over = crate::use_cases::LogoutEnd { lives_on: false, ..end(text) };
     let end = end(text);
     let heading = layout.text.frames.heading;
     let frames = vec![link()];
@@ -88,6 +89,7 @@ fn pages(layout: &Layout, text: &str) -> Vec<String> {
         confirm(Some(text), false).render(),
         waiting.render(),
         LogoutEnd::of(&end, Some(text), text, layout).render(),
+        LogoutEnd::of(&over, Some(text), text, layout).render(),
         person_page.render(),
         frames.render(),
         relogin.render(),
@@ -147,7 +149,15 @@ fn end(text: &str) -> crate::use_cases::LogoutEnd {
         id: PartyId::App { client: "wiki".parse().unwrap() },
         name: text.to_owned(),
     }];
-    crate::use_cases::LogoutEnd { logout, parties, left, handle: None, continue_to, locked: true }
+    crate::use_cases::LogoutEnd {
+        logout,
+        parties,
+        left,
+        handle: None,
+        continue_to,
+        lives_on: true,
+        locked: true,
+    }
 }
 
 /// The five characters with a meaning in HTML, by number.

@@ -3,7 +3,7 @@
 use serde_json::json;
 use sloop::paths;
 
-use super::person_page::{CORP, TWO, Two, open, pairs, send, ticks, without};
+use super::person_page::{CORP, ONE, TWO, Two, open, pairs, send, ticks, without};
 use super::{SignedIn, eventually, signed_in};
 use crate::both;
 use crate::support::browser::Page;
@@ -196,4 +196,36 @@ async fn opened_again(on: On) {
         end_of_session(&framed.world, &mut framed.ada).await;
         assert_eq!(framed.one.loaded_frames().len(), 1);
     }
+}
+
+both!(its_end_page_says_still_signed_in_only_while_that_is_so, end_page);
+async fn end_page(on: On) {
+    let mut two = Two::begin(on).await;
+    let end = two.end_all_but(&[TWO, CORP]).await;
+    let own_page = two.world.url(paths::SAML_LOGOUT);
+    let address = end.url.clone();
+    let has_link = |page: &Page| page.links().iter().any(|link| link.as_str() == own_page);
+
+    let page = two.ada.browser.get(address.as_str()).await;
+    assert!(page.text().contains("You are still signed in here"), "{}", page.text());
+    assert!(has_link(&page));
+
+    two.end_all_but(&[]).await;
+    let page = two.ada.browser.get(address.as_str()).await;
+    let text = page.text();
+    assert!(text.contains("The session of these apps has ended, too"), "{text}");
+    assert!(text.contains("App app-one Signed out."), "{text}");
+    assert!(!text.contains("still signed in") && !has_link(&page), "{text}");
+    assert_eq!(two.is_in().await, [false; 2]);
+
+    // The same if nobody ended it, and its time is over.
+    let mut bob = signed_in(&two.world, &two.one, "bob").await;
+    two.world.sign_in(&mut bob.browser, &two.two, "bob").await;
+    let page = open(&two.world, &mut bob.browser).await;
+    let end = send(&mut bob.browser, &page, &[ONE, CORP]).await;
+    assert!(has_link(&end));
+    two.world.clock.advance(std::time::Duration::from_secs(29 * 24 * 3600));
+    let page = bob.browser.get(end.url.as_str()).await;
+    assert!(page.text().contains("The session of these apps has ended, too"), "{}", page.text());
+    assert!(!has_link(&page));
 }

@@ -115,6 +115,7 @@ pub(super) static TEXT: Text = Text {
             here: "Sie sind hier abgemeldet",
             chosen: "Sie sind von dem abgemeldet, was Sie gewählt haben",
             chosen_here: "Was Sie gewählt haben, ist hier beendet",
+            apps_over: "Auch die Sitzung dieser Apps ist inzwischen beendet",
         },
         summary: Summaries {
             everywhere: "Überall abgemeldet: Alle Beteiligten haben es bestätigt.",
@@ -137,6 +138,8 @@ pub(super) static TEXT: Text = Text {
             apps_alone_untold: "Keiner App, die Sie gewählt haben, konnten wir Bescheid sagen. \
                                 Sie sind hier weiterhin angemeldet; eine solche App kann Sie \
                                 deshalb ohne Rückfrage wieder anmelden.",
+            apps_over: "Sie hatten sich nur von einzelnen Apps abgemeldet. Die Sitzung, die \
+                        danach weiterlief, ist seither ebenfalls zu Ende.",
         },
         app: "App",
         idp: "Organisation",

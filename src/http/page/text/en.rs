@@ -104,6 +104,7 @@ pub(super) static TEXT: Text = Text {
             here: "You are signed out here",
             chosen: "You are signed out of what you chose",
             chosen_here: "What you chose has ended here",
+            apps_over: "The session of these apps has ended, too",
         },
         summary: Summaries {
             everywhere: "Signed out everywhere: every party confirmed it.",
@@ -122,6 +123,8 @@ pub(super) static TEXT: Text = Text {
                                  in here, so such an app may sign you in again without asking.",
             apps_alone_untold: "No app you chose could be told. You are still signed in here, so \
                                 such an app may sign you in again without asking.",
+            apps_over: "You signed out of some apps only. The session that went on then has \
+                        ended since.",
         },
         app: "App",
         idp: "Organisation",

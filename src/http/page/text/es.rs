@@ -115,6 +115,7 @@ pub(super) static TEXT: Text = Text {
             here: "Su sesión aquí está cerrada",
             chosen: "Ha cerrado la sesión en lo que eligió",
             chosen_here: "Lo que eligió se ha cerrado aquí",
+            apps_over: "La sesión de estas aplicaciones también ha terminado",
         },
         summary: Summaries {
             everywhere: "Sesión cerrada en todas partes: todos lo han confirmado.",
@@ -138,6 +139,8 @@ pub(super) static TEXT: Text = Text {
             apps_alone_untold: "No se ha podido avisar a ninguna de las aplicaciones que eligió. \
                                 Su sesión sigue abierta aquí, así que una de esas aplicaciones \
                                 puede volver a iniciar su sesión en ella sin preguntar.",
+            apps_over: "Cerró la sesión solo en algunas aplicaciones. La sesión que entonces \
+                        seguía abierta terminó después.",
         },
         app: "Aplicación",
         idp: "Organización",

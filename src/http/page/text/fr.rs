@@ -116,6 +116,7 @@ pub(super) static TEXT: Text = Text {
             here: "Vous êtes déconnecté ici",
             chosen: "Vous êtes déconnecté de ce que vous avez choisi",
             chosen_here: "Ce que vous avez choisi a pris fin ici",
+            apps_over: "La session de ces applications a pris fin, elle aussi",
         },
         summary: Summaries {
             everywhere: "Déconnexion partout : tous l’ont confirmée.",
@@ -139,6 +140,8 @@ pub(super) static TEXT: Text = Text {
             apps_alone_untold: "Aucune des applications que vous avez choisies n’a pu être \
                                 prévenue. Vous êtes toujours connecté ici ; une telle application \
                                 peut donc vous reconnecter sans rien demander.",
+            apps_over: "Vous vous étiez déconnecté de certaines applications seulement. La \
+                        session qui continuait alors a pris fin depuis.",
         },
         app: "Application",
         idp: "Organisation",

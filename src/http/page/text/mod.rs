@@ -144,6 +144,8 @@ pub(in crate::http) struct Headings {
     pub chosen: &'static str,
     /// What the person chose has ended here, and not everywhere.
     pub chosen_here: &'static str,
+    /// Only apps ended, and the session that they were part of has ended since.
+    pub apps_over: &'static str,
 }
 
 /// The IdP signed somebody in by what was logged out.
@@ -172,6 +174,8 @@ pub(in crate::http) struct Summaries {
     pub apps_alone: &'static str,
     pub apps_alone_partial: &'static str,
     pub apps_alone_untold: &'static str,
+    /// Where the session has ended since.
+    pub apps_over: &'static str,
 }
 
 /// What is known of one party.

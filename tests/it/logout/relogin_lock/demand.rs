@@ -198,7 +198,7 @@ async fn administrator(on: On) {
         let mut bob = signed_in(&world, &app, "bob").await;
         let of_ada = ada.tokens.claims["sub"].clone();
         let sessions = live(&world, "").await;
-        let hers = sessions.iter().find(|session| session["sub"] == of_ada).unwrap();
+        let hers = sessions.iter().rfind(|session| session["sub"] == of_ada).unwrap();
         assert_eq!(end(&world, &hers["id"]).await.status, 200);
         assert!(demands(&world, &mut ada.browser, &app).await, "{planted}");
         assert!(ada.browser.cookie(&world.issuer, "relogin").is_some());

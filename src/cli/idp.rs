@@ -142,7 +142,9 @@ pub(super) async fn run(
             let existing = use_cases.idp_settings(&id).await?;
             let report = match metadata.parse::<MetadataUrl>() {
                 Ok(url) => use_cases.connect_idp(id, change.into(), &url).await?,
-                Err(error @ InvalidMetadataUrl::Credentials) => anyhow::bail!("--metadata: {error}"),
+                Err(error @ InvalidMetadataUrl::Credentials) => {
+                    anyhow::bail!("--metadata: {error}")
+                }
                 Err(error) if MetadataUrl::is_query(&metadata) => {
                     anyhow::bail!("--metadata {metadata}: {error}")
                 }

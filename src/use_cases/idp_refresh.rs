@@ -128,7 +128,8 @@ impl UseCases {
         let settings = SettingsChange::default().into();
         let (id, metadata) = (id.clone(), fetched.body);
         let wanted = SaveIdp { id, settings, metadata, source: Source::Admin };
-        let (_, difference) = self.write_idp(wanted, Brought::Refresh { origin, last_checked_at }).await?;
+        let (_, difference) =
+            self.write_idp(wanted, Brought::Refresh { origin, last_checked_at }).await?;
         Ok(Refreshed::Updated { changes: difference.to_string() })
     }
 

@@ -16,11 +16,7 @@ pub(super) fn save(idp: &IdpId, source: MetadataSource) -> Statement {
     )
 }
 
-pub(super) fn note(
-    idp: &IdpId,
-    last_checked_at: Timestamp,
-    source: MetadataSource,
-) -> Statement {
+pub(super) fn note(idp: &IdpId, last_checked_at: Timestamp, source: MetadataSource) -> Statement {
     let mut values = values(idp, source);
     values.push(last_checked_at.into());
     one(

@@ -31,8 +31,7 @@ impl SealedStore {
         let sql = "SELECT leg_id, logout_id, browser_hash, idp_id, subject, sealed, fresh_after, \
                    expires_at FROM relogin_lock \
                    WHERE (browser_hash = $1 OR subject = $2) AND idp_id = $3 ORDER BY leg_id";
-        let params =
-            vec![browser.into(), subject.as_str().to_owned().into(), idp.as_str().into()];
+        let params = vec![browser.into(), subject.as_str().to_owned().into(), idp.as_str().into()];
         let snapshot = self.engine.select(vec![query(sql, params)]).await?;
         let found = table(&snapshot, 0).iter().map(|row| self.relogin_lock(row));
         let mut found = found.collect::<Result<Vec<_>, _>>()?;

@@ -28,7 +28,8 @@ struct Shared {
 
 impl Document {
     pub async fn serve(body: String) -> Self {
-        let shared = Shared { body, status: StatusCode::OK, version: 1, asked: 0, sent: 0, held: None };
+        let shared =
+            Shared { body, status: StatusCode::OK, version: 1, asked: 0, sent: 0, held: None };
         let shared = Arc::new(Mutex::new(shared));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/metadata", listener.local_addr().unwrap());
@@ -75,16 +76,19 @@ async fn answer(State(shared): State<Arc<Mutex<Shared>>>, headers: HeaderMap) ->
 
 impl Shared {
     fn answer(&mut self, headers: &HeaderMap) -> Response {
-    self.asked += 1;
-    let etag = format!("\"{}\"", self.version);
-    if self.status != StatusCode::OK {
-        let elsewhere = [(header::LOCATION, "http://127.0.0.1:9/metadata")];
-        return (self.status, elsewhere, String::new()).into_response();
+        self.asked += 1;
+        let etag = format!("\"{}\"", self.version);
+        if self.status != StatusCode::OK {
+            let elsewhere = [(header::LOCATION, "http://127.0.0.1:9/metadata")];
+            return (self.status, elsewhere, String::new()).into_response();
+        }
+        if headers
+            .get(header::IF_NONE_MATCH)
+            .is_some_and(|known| known.as_bytes() == etag.as_bytes())
+        {
+            return (StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response();
+        }
+        self.sent += 1;
+        ([(header::ETAG, etag)], self.body.clone()).into_response()
     }
-    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
-        return (StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response();
-    }
-    self.sent += 1;
-    ([(header::ETAG, etag)], self.body.clone()).into_response()
-}
 }

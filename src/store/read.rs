@@ -9,7 +9,7 @@ mod sessions;
 mod settings;
 mod sign_ins;
 
-pub use live_sessions::{SessionFilter, SessionPage};
+pub use live_sessions::{DamagedSession, SessionFilter, SessionPage};
 pub use logouts::{FoundLogout, LogoutKey, LogoutSummary, RecordedEvent};
 pub use sessions::{SessionKey, UsableToken};
 pub use settings::{FoundClient, FoundIdp, FoundSigningKey};

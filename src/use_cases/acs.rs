@@ -25,6 +25,12 @@ pub struct PostedResponse<'m> {
     pub relay_state: Option<&'m str>,
 }
 
+/// Why a Response signs nobody in, and whether the IdP wrote it.
+struct Refused {
+    rejection: Rejection,
+    is_signed: bool,
+}
+
 impl UseCases {
     /// `POST /saml/acs`
     ///
@@ -67,14 +73,17 @@ impl UseCases {
         let keys = self.keys();
         let decryption = self.decryption(&keys, &connection);
         let turn = self.xml_turn(bytes.len()).await?;
+        let mut is_signed = false;
         let login = received.verify(&connection.metadata.signing_keys, &decryption, |signed| {
+            is_signed = true;
             signed.accept(&expected, now)
         });
         drop(turn);
         let login = match login {
             Ok(login) => login,
             Err(rejection) => {
-                return self.not_signed_in(pending, &connection, rejection, browser, now).await;
+                let refused = Refused { rejection, is_signed };
+                return self.not_signed_in(pending, &connection, refused, browser, now).await;
             }
         };
         let verified = self.verified(&pending, &connection, login)?;
@@ -228,10 +237,11 @@ impl UseCases {
         &self,
         pending: PendingAuthnRequest,
         connection: &Connection,
-        rejection: Rejection,
+        refused: Refused,
         browser: &Browser,
         now: Timestamp,
     ) -> Result<Reply, Failure> {
+        let Refused { rejection, is_signed } = refused;
         let request = &pending.wanted.request;
         let record = AuditEvent::new(AuditKind::SignInRefused)
             .client(&request.client_id)
@@ -254,7 +264,10 @@ impl UseCases {
             let name = transaction_name(&pending.id);
             return Ok(Reply::redirect(url).with(CookieChange::ClearTransaction { name }));
         }
-        self.store().commit(now, vec![record]).await.map_err(Failure::commit)?;
+        // Anybody may have written the others. The log says so; the audit is not filled by strangers.
+        if is_signed || ours {
+            self.store().commit(now, vec![record]).await.map_err(Failure::commit)?;
+        }
         Err(Failure::Idp {
             code: rejection.code(),
             idp: pending.idp.to_string(),

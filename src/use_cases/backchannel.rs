@@ -52,7 +52,7 @@ impl UseCases {
             client: Some(app.id.clone()),
             idp: None,
         };
-        Ok(self.store().live_sessions(&filter, None, 1).await?.found.sessions.is_empty())
+        Ok(self.store().live_sessions(&filter, None, 1).await?.found.is_empty())
     }
 
     /// Whether an app that was ended alone takes part in the session again. Its new session has the

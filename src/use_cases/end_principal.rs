@@ -294,6 +294,10 @@ impl UseCases {
                 ended.by_name = true;
                 read = store.sessions_of(place.idp, name, None, now).await?;
             }
+            // Its name is the one that is meant; the rest cannot be compared.
+            for damaged in &read.found.damaged {
+                self.end_damaged(*damaged, read.now).await?;
+            }
             let more_after = read.found.more_after;
             let is_meant = |session: &&BrowserSession| {
                 let by_idp = session.idp_sessions.iter().filter(|held| held.idp == *place.idp);

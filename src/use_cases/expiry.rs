@@ -22,7 +22,15 @@ impl UseCases {
             return Ok(ended);
         }
         let lapsed = self.store().lapsed_sessions(BATCH).await?;
-        for session in &lapsed.found {
+        for damaged in lapsed.found.damaged {
+            match self.end_damaged(damaged, lapsed.now).await {
+                Ok(is_ended) => ended += usize::from(is_ended),
+                Err(error) => {
+                    tracing::error!(session.id = %damaged.id, code = error.code(), "{error}");
+                }
+            }
+        }
+        for session in &lapsed.found.sessions {
             match self.expire(session, lapsed.now).await {
                 Ok(Some(logout)) => {
                     self.tell_if_there_is_a_place(logout);
@@ -30,7 +38,7 @@ impl UseCases {
                 }
                 // Used at this moment, or another node was faster.
                 Ok(None) => {}
-                // One that is damaged must not keep the others from being ended.
+                // One that cannot be ended must not keep the others from it.
                 Err(error) => {
                     tracing::error!(session.id = %session.id, code = error.code(), "{error}");
                 }

@@ -43,11 +43,14 @@ impl UseCases {
         let filter = SessionFilter { subject: Some(subject.clone()), ..SessionFilter::default() };
         let mut ended = Vec::new();
         loop {
-            let page = self.store().live_sessions(&filter, None, PAGE).await?.found;
-            if page.sessions.is_empty() {
+            let read = self.store().live_sessions(&filter, None, PAGE).await?;
+            if read.found.is_empty() {
                 return Ok(ended);
             }
-            for session in page.sessions {
+            for damaged in read.found.damaged {
+                self.end_damaged(damaged, read.now).await?;
+            }
+            for session in read.found.sessions {
                 ended.extend(self.end_without_browser(session.id, Reason::Offboarded).await?);
             }
         }

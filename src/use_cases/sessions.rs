@@ -2,11 +2,14 @@
 
 use serde::Serialize;
 
+use crate::audit::{AuditEvent, AuditKind};
+use crate::change::Change;
+use crate::clock::Timestamp;
 use crate::id::{BrowserSessionId, ClientId, IdpId};
 use crate::logout::{Logout, Reason};
 use crate::oidc::LogoutScope;
 use crate::session::BrowserSession;
-use crate::store::{CommitError, SessionFilter, SessionKey};
+use crate::store::{CommitError, DamagedSession, SessionFilter, SessionKey};
 use crate::use_cases::sign_out::SignOut;
 use crate::use_cases::{Failure, TRIES, UseCases};
 
@@ -65,6 +68,27 @@ impl UseCases {
             told.push(self.wait_for_told(logout, until, now).await?);
         }
         Ok(told)
+    }
+
+    /// Ends a session of which a part does not read. Nobody is told, because it is not known who took
+    /// part in it. `false`: somebody else has written it meanwhile.
+    pub(super) async fn end_damaged(
+        &self,
+        session: DamagedSession,
+        now: Timestamp,
+    ) -> Result<bool, Failure> {
+        let DamagedSession { id, version } = session;
+        let record = AuditEvent::new(AuditKind::SessionEnded).session(id);
+        let record = record.detail("it is damaged: nobody who took part in it is told");
+        let changes = vec![Change::EndBrowserSession { id, version }, Change::Record(record)];
+        match self.store().commit(now, changes).await {
+            Ok(()) => {
+                tracing::error!(session.id = %id, "a damaged session is ended, and nobody is told");
+                Ok(true)
+            }
+            Err(CommitError::Conflict { .. } | CommitError::Unknown) => Ok(false),
+            Err(other) => Err(Failure::commit(other)),
+        }
     }
 
     /// `None`: it is not live.

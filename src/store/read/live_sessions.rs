@@ -1,4 +1,6 @@
+use super::sessions::session_alone;
 use super::{At, SessionKey, query, table};
+use crate::clock::Timestamp;
 use crate::id::{BrowserSessionId, ClientId, IdpId};
 use crate::oidc::Subject;
 use crate::session::BrowserSession;
@@ -9,8 +11,23 @@ use crate::store::{Query, Snapshot, StoreError, Value};
 #[derive(Clone, Debug)]
 pub struct SessionPage {
     pub sessions: Vec<BrowserSession>,
+    /// Those of which a part does not read.
+    pub damaged: Vec<DamagedSession>,
     /// There may be more after this one.
     pub more_after: Option<BrowserSessionId>,
+}
+
+/// A session of which a part does not read. It can be ended, though it is not known who took part.
+#[derive(Clone, Copy, Debug)]
+pub struct DamagedSession {
+    pub id: BrowserSessionId,
+    pub version: i64,
+}
+
+impl SessionPage {
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty() && self.damaged.is_empty()
+    }
 }
 
 /// Which live sessions are meant: those that fit every part which is given.
@@ -65,7 +82,7 @@ impl SealedStore {
     }
 
     /// Sessions whose time is over and that nobody has ended, at most `limit`.
-    pub async fn lapsed_sessions(&self, limit: i64) -> Result<At<Vec<BrowserSession>>, StoreError> {
+    pub async fn lapsed_sessions(&self, limit: i64) -> Result<At<SessionPage>, StoreError> {
         let now = self.engine.select(Vec::new()).await?.now;
         let queries = [
             "SELECT id FROM browser_session WHERE idle_until <= $1 AND ended_at IS NULL \
@@ -81,10 +98,10 @@ impl SealedStore {
         ids.sort_unstable();
         ids.dedup();
         ids.truncate(usize::try_from(limit).unwrap_or_default());
-        let read = self.sessions_by_id(&ids).await?;
-        let lapsed =
-            |session: &BrowserSession| session.ended_at.is_none() && !session.is_live(read.now);
-        Ok(At { now: read.now, found: read.found.into_iter().filter(lapsed).collect() })
+        self.sessions_by_id(&ids, |session, now| {
+            session.ended_at.is_none() && !session.is_live(now)
+        })
+        .await
     }
 
     /// The live ones of the sessions whose ids are the rows of `snapshot`, of which there were at most
@@ -99,21 +116,38 @@ impl SealedStore {
             rows.iter().map(|row| row.parse("id")).collect::<Result<_, _>>()?;
         let is_full = i64::try_from(ids.len()).is_ok_and(|found| found >= limit);
         let more_after = ids.last().copied().filter(|_| is_full);
-        let read = self.sessions_by_id(&ids).await?;
-        let is_live = |session: &BrowserSession| session.is_live(read.now);
-        let sessions = read.found.into_iter().filter(is_live).collect();
-        Ok(At { now: read.now, found: SessionPage { sessions, more_after } })
+        let mut read = self.sessions_by_id(&ids, BrowserSession::is_live).await?;
+        read.found.more_after = more_after;
+        Ok(read)
     }
 
+    /// Those of the sessions that are `meant`. One that is damaged does not hide the others.
     async fn sessions_by_id(
         &self,
         ids: &[BrowserSessionId],
-    ) -> Result<At<Vec<BrowserSession>>, StoreError> {
+        meant: impl Fn(&BrowserSession, Timestamp) -> bool,
+    ) -> Result<At<SessionPage>, StoreError> {
         let queries: Vec<Query> = ids.iter().flat_map(|id| SessionKey::Id(*id).queries()).collect();
         let per_session = queries.len().checked_div(ids.len()).unwrap_or(0);
         let snapshot = self.engine.select(queries).await?;
-        let session = |place: usize| self.session_in(&snapshot, place * per_session);
-        let found: Vec<_> = (0..ids.len()).map(session).collect::<Result<_, _>>()?;
-        Ok(At { now: snapshot.now, found: found.into_iter().flatten().collect() })
+        let now = snapshot.now;
+        let mut found = SessionPage { sessions: Vec::new(), damaged: Vec::new(), more_after: None };
+        for (place, id) in ids.iter().enumerate() {
+            let first = place * per_session;
+            match self.session_in(&snapshot, first) {
+                Ok(session) => found.sessions.extend(session.filter(|held| meant(held, now))),
+                Err(error) => {
+                    tracing::error!(session.id = %id, "{error}");
+                    let held = session_alone(&snapshot, first).ok().flatten();
+                    let held = held.filter(|held| meant(held, now));
+                    let damaged = |held: BrowserSession| DamagedSession {
+                        id: held.id,
+                        version: held.version,
+                    };
+                    found.damaged.extend(held.map(damaged));
+                }
+            }
+        }
+        Ok(At { now, found })
     }
 }

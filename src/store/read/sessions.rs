@@ -142,22 +142,15 @@ impl SealedStore {
         snapshot: &Snapshot,
         first: usize,
     ) -> Result<Option<BrowserSession>, StoreError> {
-        let Some(row) = table(snapshot, first).first() else { return Ok(None) };
+        let Some(session) = session_alone(snapshot, first)? else { return Ok(None) };
         let idp = |row| self.idp_session(row);
         Ok(Some(BrowserSession {
-            id: row.parse::<BrowserSessionId>("id")?,
-            version: row.int("version")?,
-            sid: row.text("sid")?.to_owned(),
-            subject: Subject::stored(row.text("subject")?.to_owned()),
-            created_at: row.timestamp("created_at")?,
-            idle_until: row.timestamp("idle_until")?,
-            expires_at: row.timestamp("expires_at")?,
-            ended_at: row.optional_int("ended_at")?.map(Timestamp::from_micros),
             idp_sessions: table(snapshot, first + 1).iter().map(idp).collect::<Result<_, _>>()?,
             app_sessions: table(snapshot, first + 2)
                 .iter()
                 .map(app_session)
                 .collect::<Result<_, _>>()?,
+            ..session
         }))
     }
 
@@ -169,6 +162,26 @@ impl SealedStore {
             signed_in: self.unseal(&place::idp_session(id), row.bytes("sealed")?)?,
         })
     }
+}
+
+/// The session itself, without the IdPs and apps that take part in it.
+pub(super) fn session_alone(
+    snapshot: &Snapshot,
+    first: usize,
+) -> Result<Option<BrowserSession>, StoreError> {
+    let Some(row) = table(snapshot, first).first() else { return Ok(None) };
+    Ok(Some(BrowserSession {
+        id: row.parse::<BrowserSessionId>("id")?,
+        version: row.int("version")?,
+        sid: row.text("sid")?.to_owned(),
+        subject: Subject::stored(row.text("subject")?.to_owned()),
+        created_at: row.timestamp("created_at")?,
+        idle_until: row.timestamp("idle_until")?,
+        expires_at: row.timestamp("expires_at")?,
+        ended_at: row.optional_int("ended_at")?.map(Timestamp::from_micros),
+        idp_sessions: Vec::new(),
+        app_sessions: Vec::new(),
+    }))
 }
 
 fn app_session(row: &Row) -> Result<AppSession, StoreError> {

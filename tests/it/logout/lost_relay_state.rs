@@ -80,6 +80,9 @@ async fn unsigned(on: On) {
             let page = forged.deliver(&mut world.browser(), by).await;
             assert_eq!((page.status, page.location()), (200, None));
             assert_eq!(idp_leg(&world).await, "open", "{by:?}");
+            let recorded = world.newest_logout().await.events;
+            let refused = recorded.iter().any(|event| event.kind == "logout.answer_refused");
+            assert!(!refused, "{by:?}: strangers fill no audit");
         }
         let wrong = lost.clone().with(|it| it.answer.in_response_to = "_unknown".into());
         let page = wrong.deliver(&mut ada.browser, by).await;
@@ -105,6 +108,8 @@ async fn unsigned_own_browser(on: On) {
         let page = lost.deliver(&mut ada.browser, by).await;
         assert_eq!(leads_to(&page), home(&app), "{by:?}");
         assert!(idp_leg(&world).await.starts_with("unconfirmed"), "{by:?}");
+        let recorded = world.newest_logout().await.events;
+        assert!(recorded.iter().any(|event| event.kind == "logout.answer_refused"), "{by:?}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::signed_in;
+use super::{damage_the_oldest, ended_sessions, signed_in};
 use crate::both;
 use crate::support::idp_key::{By, IdpKey};
 use crate::support::idp_request::Answered;
@@ -48,6 +48,26 @@ async fn many(on: On) {
     all.through(&mut world.browser(), By::Post).await;
     assert_eq!(world.logout_count().await, 2 + 66);
     assert!(!people[0].is_in(&world, &app).await && !people[65].is_in(&world, &app).await);
+}
+
+both!(a_damaged_session_ends_and_hides_no_other, damaged);
+async fn damaged(on: On) {
+    let world = World::on(on).await;
+    let key = IdpKey::connect(&world).await;
+    let app = world.app("app-one").await;
+    let broken = signed_in(&world, &app, "ada").await;
+    let mut whole = signed_in(&world, &app, "ada").await;
+    let mut bob = signed_in(&world, &app, "bob").await;
+    let session = world.idp.sessions().remove(1);
+    damage_the_oldest(&world).await;
+    let all = key.asks(&world, &session).with(|it| it.request.session_indexes.clear());
+
+    all.through(&mut world.browser(), By::Redirect).await;
+
+    assert!(!whole.is_in(&world, &app).await);
+    assert_eq!((world.logout_count().await, ended_sessions(&world).await), (1, 2));
+    assert_eq!(app.userinfo(&broken.tokens.access_token).await.status, 401);
+    assert!(bob.is_in(&world, &app).await);
 }
 
 both!(sessions_under_an_older_id_of_the_idp_end_too, renamed);

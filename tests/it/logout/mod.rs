@@ -106,6 +106,19 @@ impl SignedIn {
     }
 }
 
+/// Damages the oldest session: what its IdP said of the person opens with no key any more.
+async fn damage_the_oldest(world: &World) {
+    let sql = "UPDATE idp_session SET sealed = name_id_hash \
+               WHERE id = (SELECT MIN(id) FROM idp_session)";
+    world.execute(sql).await;
+}
+
+/// How many sessions have ended.
+async fn ended_sessions(world: &World) -> usize {
+    let audit = world.audit().await;
+    audit.iter().filter(|event| event.kind == "session.ended").count()
+}
+
 /// Where a sign-out with `the-state` ends.
 fn home(app: &RelyingParty) -> String {
     format!("{}?state=the-state", app.post_logout_redirect_uri())

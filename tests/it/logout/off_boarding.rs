@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use sloop::saml::LogoutReason;
 
-use super::{eventually, signed_in};
+use super::{damage_the_oldest, ended_sessions, eventually, signed_in};
 use crate::both;
 use crate::support::rp::Answer;
 use crate::support::soap_idp::SoapIdp;
@@ -59,6 +59,32 @@ async fn everywhere(on: On) {
     let audit = world.audit().await;
     assert_eq!(audit.iter().filter(|event| event.kind == "person.signed_out").count(), 2);
     assert!(audit.iter().all(|event| !event.detail.contains(sub.as_str().unwrap())));
+}
+
+both!(a_damaged_session_ends_and_keeps_no_other_alive, damaged);
+async fn damaged(on: On) {
+    let world = World::on(on).await;
+    let app = world.app("app-one").await;
+    let broken = signed_in(&world, &app, "ada").await;
+    let mut whole = signed_in(&world, &app, "ada").await;
+    let mut bob = signed_in(&world, &app, "bob").await;
+    damage_the_oldest(&world).await;
+    assert_eq!(sessions(&world).await, 2, "the others are listed");
+
+    let logouts = sign_out(&world, &whole.tokens.claims["sub"]).await.json()["items"].clone();
+
+    assert_eq!(logouts.as_array().map(Vec::len), Some(1), "{logouts}");
+    assert!(!whole.is_in(&world, &app).await && !app.is_signed_in(whole.sid()).await);
+    assert_eq!(ended_sessions(&world).await, 2);
+    assert_eq!(app.userinfo(&broken.tokens.access_token).await.status, 401);
+    assert!(bob.is_in(&world, &app).await);
+    assert_eq!(sessions(&world).await, 1);
+}
+
+/// How many live sessions the API lists.
+async fn sessions(world: &World) -> usize {
+    let answer = world.api("GET", sloop::paths::API_SESSIONS, "application/json", "").await;
+    answer.json()["items"].as_array().expect("a list").len()
 }
 
 both!(a_sign_in_on_its_way_signs_nobody_in_and_a_later_one_does, on_its_way);

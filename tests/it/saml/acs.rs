@@ -9,7 +9,7 @@ use sloop::paths;
 use super::{ask, forged};
 use crate::both;
 use crate::support::browser::Page;
-use crate::support::forger::{Said, Sign};
+use crate::support::forger::{Forger, Said, Sign};
 use crate::support::world::{On, World};
 
 type Change = fn(&mut Said);
@@ -46,6 +46,44 @@ async fn refuses(on: On, changes: &[(&str, Change)]) {
     let page = forger.send(&world, &mut browser, &asked, &good).await;
     app.finish(&attempt, &page.location().unwrap()).await.unwrap();
     assert!(world.is_signed_in(&mut browser, &app).await);
+}
+
+// The audit holds what the IdP wrote, and what happened to whoever asked.
+both!(strangers_fill_no_audit, strangers);
+async fn strangers(on: On) {
+    let world = World::on(on).await;
+    let (forger, app) = forged(&world).await;
+    let foreign = Forger::new(&world.clock);
+    let mut browser = world.browser();
+    let (attempt, asked) = ask(&forger, &mut browser, &app).await;
+    let refused = async || {
+        let audit = world.audit().await;
+        audit.iter().filter(|event| event.kind == "sign_in.refused").count()
+    };
+    let good = forger.says(&asked, "ada");
+    let mut failed = good.clone();
+    failed.has_assertion = false;
+    failed.status = vec!["urn:oasis:names:tc:SAML:2.0:status:Responder".into()];
+    let mut misdirected = good.clone();
+    misdirected.destination = Some("https://evil.test/acs".into());
+
+    for (what, xml, recorded) in [
+        ("nobody signed it", forger.signed(&good, Sign::Nothing), 0),
+        ("nobody signed the failure", forger.signed(&failed, Sign::Nothing), 0),
+        ("another signed it", foreign.signed(&good, Sign::Both), 0),
+        ("the IdP signed it", forger.signed(&misdirected, Sign::Both), 1),
+    ] {
+        let before = refused().await;
+        let page = forger.post(&world, &mut world.browser(), &xml, None).await;
+        is_refused(&page, what);
+        assert_eq!(refused().await - before, recorded, "{what}");
+    }
+    let before = refused().await;
+    let unsigned = forger.signed(&good, Sign::Nothing);
+    is_refused(&forger.post(&world, &mut browser, &unsigned, None).await, "in its own browser");
+    assert_eq!(refused().await - before, 1);
+    let page = forger.send(&world, &mut browser, &asked, &good).await;
+    app.finish(&attempt, &page.location().unwrap()).await.unwrap();
 }
 
 both!(a_response_that_was_not_asked_for_is_refused, unsolicited);

@@ -86,7 +86,7 @@ impl UseCases {
             logouts: Vec::new(),
             // Longer than the request can be shown again, and than a sign-in that it overtook is on
             // its way.
-            expires_at: now.plus(MAX_AGE.saturating_mul(3)),
+            expires_at: now.plus(MAX_AGE.max(self.settings().logout_deadline) + MAX_AGE * 2),
         };
         let skew = self.settings().clock_skew;
         let ended = match self.end_sessions_of(ended, asking, false, skew).await? {

@@ -1,6 +1,7 @@
 //! The browser loses an answer of ours on its way: a double click, a dropped connection.
 
 use crate::both;
+use crate::support::browser::Page;
 use crate::support::world::{On, World};
 
 both!(a_second_click_on_the_apps_logout_link_still_gets_to_the_idp, second_click);
@@ -45,5 +46,26 @@ async fn waiting_page(on: On) {
         assert!(end.body.contains("You are signed out"), "{}", end.summary());
         let outcomes = world.outcomes().await;
         assert_eq!(outcomes[1], format!("IdP corp: {outcome}"), "{button}");
+    }
+}
+
+fn is_at_the_idp(world: &World, page: &Page) -> bool {
+    page.location().is_some_and(|at| at.as_str().starts_with(&world.idp_url))
+}
+
+both!(who_comes_back_from_the_frames_twice_still_gets_to_the_idp, frames_twice);
+async fn frames_twice(on: On) {
+    let world = World::on(on).await;
+    let app = world.framed_app("app-one").await;
+    let mut browser = world.browser();
+    let tokens = world.sign_in(&mut browser, &app, "ada").await;
+    let url = world.logout_url(&app, &tokens.id_token, "the-state").await;
+    let page = browser.get(url.as_str()).await;
+    let page = browser.follow(page).await;
+    assert_eq!(page.frames().len(), 1, "{}", page.summary());
+    let onward = page.refresh().expect("the page goes on by itself");
+    for answer in ["lost", "seen"] {
+        let answered = browser.get(onward.as_str()).await;
+        assert!(is_at_the_idp(&world, &answered), "{answer}: {}", answered.summary());
     }
 }

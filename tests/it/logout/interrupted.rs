@@ -53,6 +53,32 @@ fn is_at_the_idp(world: &World, page: &Page) -> bool {
     page.location().is_some_and(|at| at.as_str().starts_with(&world.idp_url))
 }
 
+both!(a_click_that_asks_for_something_else_is_answered_for_itself, something_else);
+async fn something_else(on: On) {
+    let world = World::on(on).await;
+    let (one, two) = (world.app("app-one").await, world.app("app-two").await);
+    let mut browser = world.browser();
+    let first = world.sign_in(&mut browser, &one, "ada").await;
+    let second = world.sign_in(&mut browser, &two, "ada").await;
+    let url = world.logout_url(&one, &first.id_token, "of-one").await;
+    let asked = browser.get(url.as_str()).await;
+    assert!(is_at_the_idp(&world, &asked), "{}", asked.summary());
+
+    // The logout is under way. Neither another app's link ends at the first one's URL with its state,
+    // nor is whoever holds an ID token sent on in another browser's place.
+    for (app, token, state) in
+        [(&two, &second.id_token, "of-two"), (&one, &first.id_token, "another")]
+    {
+        let url = world.logout_url(app, token, state).await;
+        let page = world.browser().get(url.as_str()).await;
+        let home = format!("{}?state={state}", app.post_logout_redirect_uri());
+        assert_eq!(page.location().map(String::from), Some(home), "{}", page.summary());
+    }
+    let same = browser.get(url.as_str()).await;
+    assert!(is_at_the_idp(&world, &same), "{}", same.summary());
+    assert_eq!(world.logout_count().await, 1);
+}
+
 both!(who_comes_back_from_the_frames_twice_still_gets_to_the_idp, frames_twice);
 async fn frames_twice(on: On) {
     let world = World::on(on).await;

@@ -114,6 +114,10 @@ impl Flow {
         if !self.logout.can_try_again(leg, self.now) {
             return None;
         }
+        // Pressed twice: an answer to the first message must still find its leg.
+        if leg.asked.is_some() && self.logout.tries_again(leg, self.now) {
+            return Some(Next::AskIdp(id));
+        }
         let never_asked = leg.outcome() == Some(LegOutcome::NotSent);
         let silent = silent(&leg.party);
         self.records.push(describe(AuditKind::LegSent, self.before.id, leg).detail("once more"));

@@ -213,6 +213,11 @@ fn what_is_known_stays_until_the_answer_proves_something_else() {
     let unseen = asked.clone().on([same], at(101));
     assert_eq!(unseen.next, Next::AskIdp(asked.legs[0].id));
     assert!(unseen.changes.is_empty());
+    // Pressed twice it is the same question, until its message is too old.
+    let twice = asked.clone().on([again(&start)], at(699));
+    assert_eq!((twice.next, twice.changes.len()), (Next::AskIdp(start.legs[0].id), 0));
+    let anew = asked.clone().on([again(&start)], at(700)).logout;
+    assert_ne!(anew.legs[0].asked, asked.legs[0].asked);
     let unproven = success(&asked, 0, false);
     assert!(asked.clone().on([unproven], at(102)).changes.is_empty());
     let proven = success(&asked, 0, true);

@@ -54,7 +54,9 @@ pub enum ConfigError {
     UnknownKey { place: Place, key: String, meant: Option<&'static str> },
     #[error("cannot read {}: {reason}", path.display())]
     Unreadable { path: PathBuf, reason: String },
-    #[error("logout.wait is not shorter than logout.deadline; shorten it")]
+    #[error(
+        "logout.deadline is less than 10 s longer than logout.wait, and pages with frames take 5 s; make it longer"
+    )]
     WaitBeyondDeadline,
 }
 

@@ -118,6 +118,10 @@ pub struct DeclaredIdp {
     pub settings: IdpSettings,
 }
 
+/// What the browser's part of a logout is given beside `logout.wait`: the 5 seconds of a page with
+/// frames, and some for the way.
+const LEAST_BESIDES_WAIT: Duration = Duration::from_secs(10);
+
 impl Config {
     /// Reads `path`, or else the file that `SLOOP_CONFIG` names, or else `sloop.toml` if there is
     /// one; then the environment.
@@ -175,7 +179,7 @@ impl Config {
         if self.session.idle > self.session.absolute {
             return Err(ConfigError::IdleBeyondAbsolute);
         }
-        if self.logout.wait >= self.logout.deadline {
+        if self.logout.deadline < self.logout.wait + LEAST_BESIDES_WAIT {
             return Err(ConfigError::WaitBeyondDeadline);
         }
         Ok(())

@@ -9,6 +9,9 @@ use crate::clock::Timestamp;
 /// is over in any case.
 const FOR: Duration = Duration::from_secs(24 * 3600);
 
+/// How long a question that was asked once more is the same question: as long as its message is good.
+const ONE_QUESTION: Duration = Duration::from_secs(600);
+
 impl Logout {
     /// Whether it may help to send the browser to this party once more: to an IdP that can answer,
     /// and whose answer is missing, proves nothing, or is a no.
@@ -41,5 +44,10 @@ impl Logout {
             && leg.principal.is_some()
             && self.answered_at.is_some()
             && now < self.created_at.plus(FOR)
+    }
+
+    /// Whether the IdP was asked once more a while ago, and can still answer that.
+    pub(super) fn tries_again(&self, leg: &Leg, now: Timestamp) -> bool {
+        leg.tried_again_at.is_some_and(|at| now < at.plus(ONE_QUESTION))
     }
 }

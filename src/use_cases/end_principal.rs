@@ -88,7 +88,7 @@ impl UseCases {
             answer: None,
             // Longer than the request can be shown again, and than a sign-in that it overtook is on
             // its way.
-            expires_at: now.plus(MAX_AGE.saturating_mul(3)),
+            expires_at: now.plus(MAX_AGE.max(self.settings().logout_deadline) + MAX_AGE * 2),
         };
         if goes_by_index(&ended, &asking.connection) {
             // Whoever else had the index may be the only one by now.

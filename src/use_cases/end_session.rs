@@ -2,8 +2,9 @@
 
 use crate::change::{Change, Hint, LogoutQuestion};
 use crate::clock::Timestamp;
-use crate::logout::Reason;
+use crate::id::ClientId;
 use crate::logout::plan::IdpLegs;
+use crate::logout::{Logout, Reason};
 use crate::oidc::{Client, Confirm, EndSessionRequest, IdTokenHint, LogoutScope, Params};
 use crate::policy::{WhoseSession, whose_session};
 use crate::secret::Token;
@@ -178,14 +179,17 @@ impl UseCases {
         now: Timestamp,
     ) -> Result<Reply, Failure> {
         let sid = question.hint.as_ref().and_then(|hint| hint.sid.clone());
-        self.resume_or(nobody(question), sid, browser, now).await
+        let asked = (question.initiator.as_ref(), question.target.as_deref());
+        self.resume_or(nobody(question), asked, sid, browser, now).await
     }
 
-    /// If nobody is signed in because of a logout whose browser has not been sent on – a double click
-    /// drops the first answer –, it goes on with that one.
+    /// If nobody is signed in because the same was `asked` for before – by this client, with this
+    /// target –, and the browser has not been everywhere – a double click drops the first answer –, it
+    /// goes on with that logout. One that somebody else began is never shown here: its end is another's.
     pub(super) async fn resume_or(
         &self,
         otherwise: Reply,
+        asked: (Option<&ClientId>, Option<&str>),
         sid: Option<Sid>,
         browser: &Browser,
         now: Timestamp,
@@ -196,7 +200,7 @@ impl UseCases {
         for key in keys.into_iter().flatten() {
             let Some(found) = self.store().logout(key).await?.found else { continue };
             dropped = self.dropped_relogin(&found, browser).await?.or(dropped);
-            if found.logout.answered_at.is_none() {
+            if is_the_same(&found.logout, asked) && is_under_way(&found.logout, now) {
                 let handle = self.page_handle(&found.logout.document.page_seed);
                 // A logout of an older version has a handle that nobody can make again.
                 let handle = Some(&handle).filter(|handle| handle.hash() == found.handle);
@@ -218,6 +222,21 @@ impl UseCases {
         self.store().commit(now, vec![ask]).await.map_err(Failure::commit)?;
         Ok(Reply::redirect(self.settings().logout_page_url(handle.expose())))
     }
+}
+
+fn is_the_same(logout: &Logout, asked: (Option<&ClientId>, Option<&str>)) -> bool {
+    // Apps have a new `state` for each click; the person ends with that of the first.
+    let address = |url: &str| url.split(['?', '#']).next().map(str::to_owned);
+    let document = &logout.document;
+    matches!(document.reason, Reason::RpInitiated | Reason::Person)
+        && document.owed_answer.is_none()
+        && document.initiator.as_ref() == asked.0
+        && document.target.as_deref().map(address) == asked.1.map(address)
+}
+
+/// Whether the browser is still needed, or may not have got where it was sent.
+fn is_under_way(logout: &Logout, now: Timestamp) -> bool {
+    logout.needs_browser() || logout.sent_away_lately(now).is_some()
 }
 
 /// The checked URL that the person goes to at the end (section 3), with `state`.

@@ -26,7 +26,7 @@ impl UseCases {
     /// # Errors
     /// [`Failure::Browser`] if no logout has this handle.
     pub async fn frames_done(&self, handle: &Token) -> Result<Reply, Failure> {
-        self.resume(handle, vec![Event::FramesDone], false).await
+        self.resume(handle, vec![Event::FramesDone], true).await
     }
 
     pub(super) async fn frames_of(

@@ -178,7 +178,7 @@ impl UseCases {
 
     async fn nobody_is_here(&self, browser: &Browser, now: Timestamp) -> Result<Reply, Failure> {
         let nobody = Reply::page(Page::NobodySignedIn).with(CookieChange::ClearSession);
-        self.resume_or(nobody, None, browser, now).await
+        self.resume_or(nobody, (None, None), None, browser, now).await
     }
 }
 

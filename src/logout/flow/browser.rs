@@ -1,9 +1,37 @@
 //! What the browser brings about: it shows frames, goes from IdP to IdP, and comes back with answers.
 
+use std::time::Duration;
+
 use super::{Answer, Flow, Next, describe};
 use crate::audit::AuditKind;
+use crate::clock::Timestamp;
 use crate::id::LegId;
-use crate::logout::{Asked, Leg, LegOutcome, LegState, Party, Rung, explain};
+use crate::logout::{Asked, Leg, LegOutcome, LegState, Logout, Party, Rung, explain};
+
+/// How long a browser that asks again is sent again to an IdP from which it does not come back: it
+/// may have lost our answer. Who asks later has been there.
+const MAY_BE_LOST: Duration = Duration::from_secs(30);
+
+impl Logout {
+    /// Whether the browser is still to show a frame, or to be sent to an IdP or awaited from there.
+    pub fn needs_browser(&self) -> bool {
+        let by_browser = |leg: &Leg| leg.is_frame() || (leg.is_idp() && !leg.is_by_soap());
+        self.legs.iter().any(|leg| leg.is_open() && by_browser(leg))
+    }
+
+    /// The IdP to which the browser was last sent a moment ago, and from which it is not expected back.
+    pub fn sent_away_lately(&self, now: Timestamp) -> Option<LegId> {
+        let sent_at = |leg: &Leg| match (&leg.party, &leg.state) {
+            (
+                Party::Idp { rung: Rung::AsynchronousLogout { .. } | Rung::Url { .. }, .. },
+                LegState::Closed { outcome: LegOutcome::Unconfirmed, at, .. },
+            ) if leg.asked.is_some() && now < at.plus(MAY_BE_LOST) => Some((*at, leg.id)),
+            _ => None,
+        };
+        let (_, leg) = self.legs.iter().filter_map(sent_at).max_by_key(|(at, _)| *at)?;
+        Some(leg)
+    }
+}
 
 impl Flow {
     /// One page shows them all, before any IdP is asked. While the browser has not come back from it,
@@ -54,6 +82,9 @@ impl Flow {
         if let Next::Wait(id) = self.next() {
             return Some(if again { Next::AskIdp(id) } else { Next::Wait(id) });
         }
+        if let Some(id) = self.logout.sent_away_lately(self.now).filter(|_| again) {
+            return Some(Next::AskIdp(id));
+        }
         let position = self
             .logout
             .legs
@@ -65,6 +96,8 @@ impl Flow {
         self.records.push(sent);
         match &leg.party {
             Party::Idp { rung: Rung::Url { .. }, .. } => {
+                // No message goes there; it marks the question.
+                leg.asked = Some(asked);
                 let detail = "the browser was sent to the configured URL; nothing answers there";
                 self.close(id, LegOutcome::Unconfirmed, detail.to_owned());
             }
@@ -92,6 +125,10 @@ impl Flow {
         }
         if !self.logout.can_try_again(leg, self.now) {
             return None;
+        }
+        // Pressed twice: an answer to the first message must still find its leg.
+        if leg.asked.is_some() && self.logout.tries_again(leg, self.now) {
+            return Some(Next::AskIdp(id));
         }
         let never_asked = leg.outcome() == Some(LegOutcome::NotSent);
         let silent = silent(&leg.party);

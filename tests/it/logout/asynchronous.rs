@@ -1,5 +1,7 @@
 //! An IdP that is told that nobody waits for its answer.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use sloop::connection::{BrowserBinding, IdpSettings};
 use sloop::mock_idp::{Options, Slo};
@@ -41,7 +43,12 @@ async fn not_waited_for(on: On) {
         assert_eq!(world.settled().await.outcome.as_str(), "partial");
         let channel = &world.newest_logout().await.legs[1].channel;
         assert!(channel.ends_with("which asks for no answer"), "{channel}");
-        // Whoever comes back by hand goes home.
+        // The answer that sends her there may be lost: a second click gets the same request.
+        let second = ada.begin(&world, &app).await;
+        assert_eq!(second.request.id, asked.request.id, "{slo:?}");
+        assert_eq!(world.logout_count().await, 2);
+        world.clock.advance(Duration::from_secs(31));
+        // Whoever comes back later goes home.
         let hint = ada.hint().to_owned();
         let page = world.sign_out(&mut ada.browser, &app, &hint).await;
         assert_eq!(page.url.as_str(), home(&app));

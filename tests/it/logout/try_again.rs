@@ -116,7 +116,12 @@ async fn refused(on: On) {
         }
         assert_eq!(idp_leg(&world).await, said);
     }
-    // Another try, another answer, and only that one counts.
+    // Pressed once more it is the same question, so that no answer to it is lost …
+    let end = ada.browser.get(end.url.as_str()).await;
+    let twice = press(&mut ada.browser, &end).await;
+    assert_eq!((&twice.request.id, &twice.relay_state), (&again.request.id, &again.relay_state));
+    // … until that is too old: another try, another answer, and only that one counts.
+    world.clock.advance(Duration::from_secs(600));
     let end = ada.browser.get(end.url.as_str()).await;
     let last = press(&mut ada.browser, &end).await;
     again.answer(&world, &key).deliver(&mut ada.browser, By::Post).await;

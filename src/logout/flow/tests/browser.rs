@@ -231,6 +231,11 @@ fn what_is_known_stays_until_the_answer_proves_something_else() {
     let unseen = asked.clone().on([same], at(101));
     assert_eq!(unseen.next, Next::AskIdp(asked.legs[0].id));
     assert!(unseen.changes.is_empty());
+    // Pressed twice it is the same question, until its message is too old.
+    let twice = asked.clone().on([again(&start)], at(699));
+    assert_eq!((twice.next, twice.changes.len()), (Next::AskIdp(start.legs[0].id), 0));
+    let anew = asked.clone().on([again(&start)], at(700)).logout;
+    assert_ne!(anew.legs[0].asked, asked.legs[0].asked);
     let unproven = success(&asked, 0, false);
     assert!(asked.clone().on([unproven], at(102)).changes.is_empty());
     let proven = success(&asked, 0, true);
@@ -246,10 +251,20 @@ fn what_is_known_stays_until_the_answer_proves_something_else() {
 #[test]
 fn a_url_rung_is_visited_and_proves_nothing() {
     let rung = Rung::Url { location: "https://idp.example/bye".into() };
-    let sent = logout(vec![idp(rung)]).on([here()], at(1));
+    let ask = here();
+    let sent = logout(vec![idp(rung)]).on([ask.clone()], at(1));
     assert_eq!(sent.next, Next::AskIdp(sent.logout.legs[0].id));
     assert_eq!(outcomes(&sent.logout), [Some(LegOutcome::Unconfirmed)]);
     assert!(sent.logout.answered_at.is_some());
+    // The answer may be lost: on our side, or on its way.
+    for (event, now, next) in [
+        (ask, 1, Next::AskIdp(sent.logout.legs[0].id)),
+        (here_again(), 30, Next::AskIdp(sent.logout.legs[0].id)),
+        (here_again(), 31, Next::Finish),
+    ] {
+        let again = sent.logout.clone().on([event], at(now));
+        assert_eq!((again.next, again.changes.len()), (next, 0), "{now}");
+    }
 }
 
 #[test]
@@ -272,14 +287,32 @@ fn an_idp_that_is_not_waited_for_is_asked_once_and_may_still_prove_it() {
     // The commit may have succeeded unseen: the browser is sent all the same.
     let again = asked.logout.clone().on([ask], at(1));
     assert_eq!((again.next, again.changes.len()), (Next::AskIdp(start.legs[0].id), 0));
-    // Whoever comes back is sent on.
-    assert_eq!(asked.logout.clone().on([here_again()], at(2)).next, Next::Finish);
+    // The browser may have lost the answer that sends it there: it gets the same once more. Whoever
+    // asks later has been there.
+    let again = asked.logout.clone().on([here_again()], at(30));
+    assert_eq!((again.next, again.logout), (Next::AskIdp(start.legs[0].id), asked.logout.clone()));
+    assert_eq!(asked.logout.clone().on([here_again()], at(31)).next, Next::Finish);
+    assert_eq!(asked.logout.clone().on([here()], at(2)).next, Next::Finish);
 
     let unproven = success(&asked.logout, 0, false);
     assert!(asked.logout.clone().on([unproven], at(3)).changes.is_empty());
     let proven = success(&asked.logout, 0, true);
     let done = asked.logout.on([proven], at(3)).logout;
     assert_eq!(outcomes(&done), [Some(LegOutcome::Confirmed)]);
+    assert_eq!(done.on([here_again()], at(4)).next, Next::Finish, "nothing is left to ask");
+}
+
+#[test]
+fn only_what_is_open_through_the_browser_needs_it() {
+    for (legs, needs) in [
+        (vec![idp(slo())], true),
+        (vec![frame()], true),
+        (vec![soap(), app()], false),
+        (vec![soap(), idp(asynchronous())], true),
+    ] {
+        assert_eq!(logout(legs.clone()).needs_browser(), needs, "{legs:?}");
+    }
+    assert!(!ended(idp(slo()).0, LegOutcome::NoAnswer).needs_browser());
 }
 
 #[test]

@@ -164,3 +164,28 @@ async fn unknown(on: On) {
     let shown: Value = show(&world, "corp").await.json();
     assert_eq!(shown["entity_id"], world.idp.entity_id().as_str());
 }
+
+both!(what_is_no_metadata_is_refused_whatever_it_is_called, no_metadata);
+async fn no_metadata(on: On) {
+    let world = World::on(on).await;
+    let good = other_idp(Slo::Redirect).metadata();
+    let wide: String = good.chars().flat_map(|c| [c, '\0']).collect();
+    let form = format!(
+        "--x\r\nContent-Disposition: form-data; name=\"f\"; filename=\"m.xml\"\r\n\r\n{good}\r\n--x--"
+    );
+    let path = format!("{API_IDENTITY_PROVIDERS}?id=other");
+    for (what, kind, body) in [
+        ("a ZIP archive", "application/zip", "PK\u{3}\u{4}\u{14}\0\0\0\u{8}\0metadata.xml"),
+        ("a wide encoding", "application/samlmetadata+xml", wide.as_str()),
+        ("a browser's upload", "multipart/form-data; boundary=x", form.as_str()),
+        ("a page", "text/html", "<!doctype html><html><body>Sign in</body></html>"),
+        ("JSON", "application/json", "{\"metadata\": \"https://idp.example/metadata\"}"),
+        ("nothing", "application/samlmetadata+xml", ""),
+    ] {
+        let answer = world.api("POST", &path, kind, body).await;
+        assert!((400..500).contains(&answer.status), "{what}: {} {}", answer.status, answer.body);
+        assert!(answer.json()["code"].is_string(), "{what}: {}", answer.body);
+        assert_eq!(list(&world).await, ["corp"], "{what}");
+    }
+    assert_eq!(world.add_idp("other", &good, "").await.status, 201);
+}

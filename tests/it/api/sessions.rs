@@ -95,3 +95,35 @@ async fn refused(on: On) {
     let story = world.api("GET", &format!("{API_LOGOUTS}/{id}"), JSON, "").await;
     assert_eq!((story.status, &story.json()["id"]), (200, &json!(id)));
 }
+
+both!(what_is_written_into_a_list_is_never_sql, forged);
+async fn forged(on: On) {
+    let world = World::on(on).await;
+    let app = world.app("app-one").await;
+    let mut browser = world.browser();
+    world.sign_in(&mut browser, &app, "ada").await;
+    let quoted = "%27%20OR%20%271%27=%271";
+    for query in [
+        "limit=1%3BDROP%20TABLE%20browser_session",
+        "limit=-1",
+        "limit=99999999999999999999",
+        "limit=1&limit=2",
+        "sort=subject",
+        &format!("after={quoted}"),
+        &format!("idp={quoted}"),
+        &format!("client={quoted}"),
+    ] {
+        let answer = world.api("GET", &format!("{API_SESSIONS}?{query}"), JSON, "").await;
+        assert_eq!(answer.status, 400, "{query}: {}", answer.body);
+        assert!(answer.json().get("items").is_none(), "{query}");
+    }
+    // A `sub` may be any text, and is compared as one.
+    let by_sub = world.api("GET", &format!("{API_SESSIONS}?sub={quoted}"), JSON, "").await;
+    assert!(ids(&by_sub).is_empty(), "{}", by_sub.body);
+    for query in ["limit=0%20UNION%20SELECT%201", "limit=-1"] {
+        let answer = world.api("GET", &format!("{API_LOGOUTS}?{query}"), JSON, "").await;
+        assert_eq!(answer.status, 400, "{query}: {}", answer.body);
+    }
+    assert_eq!(ids(&world.api("GET", API_SESSIONS, JSON, "").await).len(), 1);
+    assert!(world.is_signed_in(&mut browser, &app).await);
+}

@@ -195,12 +195,17 @@ impl UseCases {
         now: Timestamp,
     ) -> Result<Reply, Failure> {
         let mut dropped = None;
-        let keys =
-            [browser.session_hash().map(LogoutKey::EndedCookie), sid.map(LogoutKey::EndedSid)];
-        for key in keys.into_iter().flatten() {
+        // Apps have a new `state` for each click: the browser of that session ends with that of the
+        // first. Who only has an ID token must have asked for the very same.
+        let keys = [
+            (browser.session_hash().map(LogoutKey::EndedCookie), address as fn(&str) -> &str),
+            (sid.map(LogoutKey::EndedSid), |url| url),
+        ];
+        for (key, compared) in keys {
+            let Some(key) = key else { continue };
             let Some(found) = self.store().logout(key).await?.found else { continue };
             dropped = self.dropped_relogin(&found, browser).await?.or(dropped);
-            if is_the_same(&found.logout, asked) && is_under_way(&found.logout, now) {
+            if is_the_same(&found.logout, asked, compared) && is_under_way(&found.logout, now) {
                 let handle = self.page_handle(&found.logout.document.page_seed);
                 // A logout of an older version has a handle that nobody can make again.
                 let handle = Some(&handle).filter(|handle| handle.hash() == found.handle);
@@ -224,14 +229,21 @@ impl UseCases {
     }
 }
 
-fn is_the_same(logout: &Logout, asked: (Option<&ClientId>, Option<&str>)) -> bool {
-    // Apps have a new `state` for each click; the person ends with that of the first.
-    let address = |url: &str| url.split(['?', '#']).next().map(str::to_owned);
+fn is_the_same(
+    logout: &Logout,
+    asked: (Option<&ClientId>, Option<&str>),
+    compared: fn(&str) -> &str,
+) -> bool {
     let document = &logout.document;
     matches!(document.reason, Reason::RpInitiated | Reason::Person)
         && document.owed_answer.is_none()
         && document.initiator.as_ref() == asked.0
-        && document.target.as_deref().map(address) == asked.1.map(address)
+        && document.target.as_deref().map(compared) == asked.1.map(compared)
+}
+
+/// A URL without what the app adds to it.
+fn address(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
 }
 
 /// Whether the browser is still needed, or may not have got where it was sent.

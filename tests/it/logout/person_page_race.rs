@@ -176,9 +176,13 @@ async fn beside_a_logout(on: On) {
         let at_once = AtOnce::of(&two);
         let (answer, gone) = tokio::join!(at_once.send(&form), at_once.get(&out));
         assert_eq!(gone.status, 303, "{}", gone.body);
-        onward(&answer);
-        let end = two.ada.browser.open(out.as_str()).await;
-        two.ada.browser.settle(end).await;
+        // The form may come after the app's logout, and then nobody is signed in any more.
+        let is_late = answer.body.contains("Nobody was signed in");
+        let own_page = (!is_late).then(|| onward(&answer));
+        for way in [Some(out.to_string()), own_page].into_iter().flatten() {
+            let end = two.ada.browser.open(&way).await;
+            two.ada.browser.settle(end).await;
+        }
         two.world.settled().await;
         let logouts = two.world.logout_count().await;
         assert!((1..=2).contains(&logouts) && (!unticked.is_empty() || logouts == 1), "{logouts}");

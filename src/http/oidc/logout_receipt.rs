@@ -2,11 +2,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 
-use super::token::{authorization, refused, unavailable};
+use super::token::{authorization, readable, refused, unavailable};
 use crate::http::App;
 use crate::http::extract::{RawParams, RawParamsError};
 use crate::oidc::logout_receipt::MEDIA_TYPE;
-use crate::oidc::{ErrorCode, OAuthError};
 use crate::use_cases::ReceiptAnswer;
 
 /// `POST /connect/logout_receipt`: a signed statement for an app of the session
@@ -15,12 +14,9 @@ pub(super) async fn handle(
     headers: HeaderMap,
     params: Result<RawParams, RawParamsError>,
 ) -> Response {
-    let params = match params {
-        Ok(params) => params.params,
-        Err(error) => {
-            let error = OAuthError::new(ErrorCode::InvalidRequest, error.to_string());
-            return refused(&error, None);
-        }
+    let params = match readable(params) {
+        Ok(params) => params,
+        Err(error) => return refused(&error, None),
     };
     match app.use_cases().logout_receipt(&params, authorization(&headers)).await {
         Ok(ReceiptAnswer::Receipt(jwt)) => {

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::http::App;
 use crate::http::extract::{RawParams, RawParamsError};
-use crate::oidc::{ErrorCode, OAuthError};
+use crate::oidc::{ErrorCode, OAuthError, Params};
 use crate::use_cases::TokenAnswer;
 
 /// `POST /connect/token` – OpenID Connect Core 3.1.3
@@ -14,12 +14,9 @@ pub(super) async fn handle(
     headers: HeaderMap,
     params: Result<RawParams, RawParamsError>,
 ) -> Response {
-    let params = match params {
-        Ok(params) => params.params,
-        Err(error) => {
-            let error = OAuthError::new(ErrorCode::InvalidRequest, error.to_string());
-            return refused(&error, None);
-        }
+    let params = match readable(params) {
+        Ok(params) => params,
+        Err(error) => return refused(&error, None),
     };
     match app.use_cases().token(&params, authorization(&headers)).await {
         Ok(TokenAnswer::Tokens(tokens)) => Json(tokens).into_response(),
@@ -29,6 +26,13 @@ pub(super) async fn handle(
         }
         Err(failure) => unavailable(&failure),
     }
+}
+
+/// What a client sent to an endpoint of its own, if it can be read (RFC 6749 5.2).
+pub(super) fn readable(params: Result<RawParams, RawParamsError>) -> Result<Params, OAuthError> {
+    let unreadable =
+        |error: RawParamsError| OAuthError::new(ErrorCode::InvalidRequest, error.to_string());
+    params.map(|raw| raw.params).map_err(unreadable)
 }
 
 /// The header, if there is one. One that is no text is one that nobody can read: not the same as none.

@@ -98,3 +98,19 @@ async fn frames_twice(on: On) {
         assert!(is_at_the_idp(&world, &answered), "{answer}: {}", answered.summary());
     }
 }
+
+both!(a_logout_that_another_app_began_is_nobody_elses, other_app);
+async fn other_app(on: On) {
+    let world = World::on(on).await;
+    let (one, two) = (world.app("app-one").await, world.app("app-two").await);
+    let mut browser = world.browser();
+    let first = world.sign_in(&mut browser, &one, "ada").await;
+    let second = world.sign_in(&mut browser, &two, "ada").await;
+    let url = one.logout_url(&[("id_token_hint", &first.id_token)]).await;
+    assert!(is_at_the_idp(&world, &browser.get(url.as_str()).await));
+
+    // Neither names a URL to return to; only the app tells the two apart.
+    let url = two.logout_url(&[("id_token_hint", &second.id_token)]).await;
+    let page = world.browser().get(url.as_str()).await;
+    assert!(page.text().contains("Nobody was signed in"), "{}", page.summary());
+}

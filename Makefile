@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 TARGETS = parse verify redirect_query inflate metadata decrypt
 
-.PHONY: help demo test simulate mutants fuzz bench lint
+.PHONY: help demo test simulate mutants flood fuzz bench lint
 
 help:  ## what can be made here
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -25,6 +25,10 @@ simulate:  ## 100,000 interleavings of a logout's parties: every invariant holds
 mutants:  ## a million changed messages: what is accepted says what was signed; MUTANTS=n
 	@flags=$$(packaging/build-flags) && SLOOP_MUTANTS=$(or $(MUTANTS),1000000) \
 		cargo test --locked --release --test it $$flags -- --nocapture saml::mutants
+
+flood:  ## 100,000 forged LogoutRequests end nothing and write nothing; FORGED=n
+	@flags=$$(packaging/build-flags) && SLOOP_FORGED=$(or $(FORGED),100000) \
+		cargo test --locked --release --test it $$flags -- --nocapture cli::forged_load
 
 fuzz:  ## fuzz TARGET=parse for SECONDS=600: parse verify redirect_query inflate metadata decrypt
 	@case " $(TARGETS) " in *" $(TARGET) "*) ;; *) echo "TARGET is one of: $(TARGETS)"; exit 1;; esac

@@ -3,6 +3,7 @@
 mod commands;
 mod config;
 mod demo;
+mod forged_load;
 mod keys;
 mod logouts;
 mod memory;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sloop::clock::Clock;
+use sloop::keys::{KeyAlgorithm, SigningKey};
 use sloop::mock_idp::{MockIdp, Options};
 use sloop::rng::Rng;
 use tempfile::TempDir;
@@ -211,9 +213,13 @@ async fn eventually<T>(ask: impl AsyncFn() -> Option<T>) -> Option<T> {
 
 /// The test IdP on a port of its own; it runs until the test ends.
 async fn idp(options: Options) -> MockIdp {
+    idp_with_key(options, &SigningKey::generate(KeyAlgorithm::Rs256, 2048).unwrap()).await
+}
+
+async fn idp_with_key(options: Options, key: &SigningKey) -> MockIdp {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://localhost:{}", listener.local_addr().unwrap().port());
-    let idp = MockIdp::new(&base, options, Clock::system(), Rng::system()).unwrap();
+    let idp = MockIdp::with_key(&base, options, Clock::system(), Rng::system(), key).unwrap();
     let router = idp.router();
     tokio::spawn(async move { axum::serve(listener, router).await });
     idp

@@ -100,7 +100,7 @@ fn print(sessions: &[LiveSession]) {
 async fn end_each(use_cases: &UseCases, ids: &[BrowserSessionId]) -> anyhow::Result<bool> {
     let (mut ended, mut failure) = (Vec::new(), None);
     for id in ids {
-        match use_cases.end_live_session(*id).await {
+        match use_cases.end_session_of_id(*id).await {
             Ok(logout) => ended.push(logout),
             Err(error) => failure = Some(error),
         }
@@ -120,7 +120,7 @@ async fn end_of_idp(use_cases: &UseCases, idp: IdpId) -> anyhow::Result<bool> {
         let page = use_cases.live_sessions(&filter, after, PAGE).await?;
         let mut ended = Vec::new();
         for session in page.items {
-            match use_cases.end_live_session(session.id).await {
+            match use_cases.end_session_of_id(session.id).await {
                 Ok(logout) => ended.push(logout),
                 // It ended by itself meanwhile.
                 Err(Failure::NotFound { .. }) => {}

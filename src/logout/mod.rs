@@ -271,6 +271,16 @@ impl Logout {
         self.due_legs().next().is_some()
     }
 
+    /// Whether every app of the session has confirmed that it knows. One that was left alone on purpose
+    /// does not.
+    pub fn has_told_every_app(&self) -> bool {
+        let left = self.document.left.iter().any(|party| matches!(party, PartyId::App { .. }));
+        let mut apps = self.legs.iter().filter(|leg| !leg.is_idp());
+        self.document.scope != LogoutScope::OpOnly
+            && !left
+            && apps.all(|leg| leg.outcome() == Some(LegOutcome::Confirmed))
+    }
+
     /// Whether the page with frames has not done its work yet.
     pub fn has_open_frame(&self) -> bool {
         self.legs.iter().any(|leg| leg.is_open() && leg.is_frame())

@@ -62,6 +62,22 @@ impl BrowserSession {
         self.ended_at.is_none() && now < self.idle_until && now < self.expires_at
     }
 
+    /// Whether a logout can end it. It may have lapsed: then it signs nobody in any more, but its apps
+    /// and IdPs may go on with sessions of their own.
+    pub fn can_be_ended(&self) -> bool {
+        self.ended_at.is_none()
+    }
+
+    /// The person has signed in anew with the browser. Where the session had lapsed it goes on, so that
+    /// nobody who took part in it is forgotten, and what was asserted before signs in to nothing any more.
+    pub fn renew(&mut self, lifetime: Lifetime, now: Timestamp) {
+        if !self.is_live(now) {
+            self.expires_at = now.plus(lifetime.absolute);
+            self.idp_sessions.iter_mut().for_each(|held| held.signed_in.end_at(now));
+        }
+        self.touch(lifetime, now);
+    }
+
     /// Adds what an IdP asserted. `SessionNotOnOrAfter` only ever shortens the session
     /// (SAML Profiles 4.1.4.3; the nearest of several counts).
     pub fn add_sign_in(&mut self, id: IdpSessionId, idp: IdpId, facts: SignedIn) -> IdpSession {
@@ -97,11 +113,12 @@ impl BrowserSession {
         self.idle_until = now.plus(lifetime.idle);
     }
 
-    /// The newest sign-in by one of `allowed` IdPs; an empty list allows every IdP.
-    pub fn sign_in_by(&self, allowed: &[IdpId]) -> Option<&IdpSession> {
+    /// The newest sign-in by one of `allowed` IdPs that is still usable; an empty list allows every IdP.
+    pub fn sign_in_by(&self, allowed: &[IdpId], now: Timestamp) -> Option<&IdpSession> {
         self.idp_sessions
             .iter()
             .filter(|session| allowed.is_empty() || allowed.contains(&session.idp))
+            .filter(|session| session.signed_in.is_usable(now))
             .max_by_key(|session| session.signed_in.authn_instant)
     }
 }
@@ -170,6 +187,32 @@ mod tests {
         session.touch(LIFETIME, later);
         assert!(session.is_live(start().plus(Duration::from_secs(198))));
         assert!(!session.is_live(start().plus(Duration::from_secs(199))));
+    }
+
+    #[test]
+    fn a_lapsed_session_goes_on_with_the_new_sign_in_alone() {
+        let mut session = session();
+        sign_in(&mut session, "one", Some(start().plus(Duration::from_secs(50))));
+        let other = "other".parse().unwrap();
+        let id = IdpSessionId::new(start(), &Rng::system());
+        session.add_sign_in(id, other, facts("two", None));
+        let later = start().plus(Duration::from_secs(60));
+        assert!(!session.is_live(later) && session.can_be_ended());
+
+        session.renew(LIFETIME, later);
+        sign_in(&mut session, "three", None);
+
+        assert!(session.is_live(later.plus(Duration::from_secs(99))));
+        let usable = |idp: &str| session.sign_in_by(&[idp.parse().unwrap()], later);
+        assert_eq!(usable("other"), None, "it was not asked again");
+        assert_eq!(usable("corp").unwrap().signed_in.session_indexes.len(), 2);
+        assert_eq!(session.idp_sessions.len(), 2, "both are asked at a logout");
+        // One that is live is only used again.
+        let before = session.clone();
+        session.renew(LIFETIME, later);
+        assert_eq!(session, before);
+        session.ended_at = Some(later);
+        assert!(!session.can_be_ended());
     }
 
     #[test]

@@ -48,6 +48,17 @@ impl SignedIn {
         by_index && named.is_some_and(|own| own.names_same(name_id, idp, sp))
     }
 
+    /// Whether a client may still be signed in by it. One that is not usable any more is still ended at
+    /// its IdP, with the others.
+    pub fn is_usable(&self, now: Timestamp) -> bool {
+        self.session_not_on_or_after.is_none_or(|end| now < end)
+    }
+
+    pub(super) fn end_at(&mut self, now: Timestamp) {
+        let end = self.session_not_on_or_after.map_or(now, |end| end.min(now));
+        self.session_not_on_or_after = Some(end);
+    }
+
     /// Whether there may have been more SessionIndexes: of more than are kept, the earliest were
     /// forgotten.
     pub fn has_forgotten_indexes(&self) -> bool {

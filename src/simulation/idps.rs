@@ -375,7 +375,7 @@ impl World<'_> {
             return;
         }
         assert!(issued.is_genuine, "I11: {} is forged, and {said:?}", issued.request.id);
-        for known in self.model.sessions.values().filter(|known| known.ended.is_none()) {
+        for known in self.model.sessions.values() {
             let own: Vec<_> = self
                 .truth
                 .sign_ins
@@ -386,12 +386,23 @@ impl World<'_> {
             // Who has signed in there anew since is not meant.
             let all_before = own.iter().all(|one| one.instant <= issued.request.issue_instant);
             let named = own.iter().any(|one| super::mail::names(&issued.request, one));
-            let lapsed = !known.session.is_live(self.now);
+            if !(named && all_before) {
+                continue;
+            }
             assert!(
-                !(named && all_before) || lapsed,
+                known.ended.is_some(),
                 "I1: {} is answered, and {} lives",
                 issued.request.id,
                 known.session.id
+            );
+            // Whoever has ended it: an app that does not know is no Success.
+            let logout = self.model.of_session(known.session.id);
+            let logout = logout.map(|known| &known.logout);
+            let open = logout.filter(|logout| !logout.has_told_every_app());
+            assert!(
+                !told_complete || open.is_none(),
+                "I8: {} hears Success, but for {open:?}",
+                issued.request.id
             );
         }
         let ended = self.model.ended.values().find(|ended| ended.request_id == issued.request.id);

@@ -291,7 +291,7 @@ impl World<'_> {
                 Wish::Work => Answer::Work(use_cases.work_due().await),
                 Wish::Expire => Answer::Work(use_cases.end_expired_sessions().await),
                 Wish::EndLive { session } => {
-                    let ended = use_cases.end_live_session(session).await;
+                    let ended = use_cases.end_session_of_id(session).await;
                     Answer::Ended(tell(&use_cases, ended.map(|logout| vec![logout])).await)
                 }
                 Wish::OffBoard { subject } => {

@@ -74,7 +74,7 @@ impl UseCases {
                     }
                 }
                 _ => {
-                    let sign_in = session.as_ref().and_then(|session| session.sign_in_by(&[]));
+                    let sign_in = session.as_ref().and_then(|session| session.sign_in_by(&[], now));
                     let (locked, cookie) = match &session {
                         Some(_) => (self.locked_idps(browser).await?, None),
                         None => self.locked_since_its_end(browser).await?,
@@ -102,7 +102,7 @@ impl UseCases {
         now: Timestamp,
     ) -> Option<&'s IdpSession> {
         let wanted = request.idp.as_ref().map(std::slice::from_ref);
-        let sign_in = session.sign_in_by(wanted.unwrap_or(&client.idps))?;
+        let sign_in = session.sign_in_by(wanted.unwrap_or(&client.idps), now)?;
         let facts = &sign_in.signed_in;
         // acr_values are wishes (Core 3.1.2.1): they are no reason to fail a silent request.
         let context = request.prompt == Prompt::None

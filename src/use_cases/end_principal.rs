@@ -279,20 +279,19 @@ impl UseCases {
                 let written = self.store().carried_out(&ended.idp, &ended.request_id).await?;
                 *ended = written.ok_or(Failure::Contended)?;
             }
-            let now = self.now().await?;
             let (store, name) = (self.store(), &ended.name_id.value);
             let mut read = match goes_by_index(ended, &asking.connection) {
                 true => {
                     let indexes = &ended.session_indexes;
-                    store.sessions_of_indexes(place.idp, indexes, place.after, now).await?
+                    store.sessions_of_indexes(place.idp, indexes, place.after).await?
                 }
-                false => store.sessions_of(place.idp, name, place.after, now).await?,
+                false => store.sessions_of(place.idp, name, place.after).await?,
             };
             if goes_by_index(ended, &asking.connection) && are_of_several(&read.found.sessions) {
                 let id = &ended.request_id;
                 tracing::warn!(idp = %ended.idp, id, "its SessionIndexes are of several people: the NameID counts");
                 ended.by_name = true;
-                read = store.sessions_of(place.idp, name, None, now).await?;
+                read = store.sessions_of(place.idp, name, None).await?;
             }
             // Its name is the one that is meant; the rest cannot be compared.
             for damaged in &read.found.damaged {
@@ -388,7 +387,7 @@ impl UseCases {
 
     /// Whether the request means this sign-in. One that the IdP made after the request is another
     /// matter; both times are by the IdP's clocks, which may differ by `skew`.
-    fn names(
+    pub(super) fn names(
         &self,
         ended: &EndedPrincipal,
         connection: &Connection,
@@ -405,7 +404,7 @@ impl UseCases {
 }
 
 /// Whether the SessionIndexes alone say which sessions are meant.
-fn goes_by_index(ended: &EndedPrincipal, connection: &Connection) -> bool {
+pub(super) fn goes_by_index(ended: &EndedPrincipal, connection: &Connection) -> bool {
     let by = connection.settings.logout_request_match;
     let by_index = by == LogoutRequestMatch::SessionIndex && !ended.by_name;
     by_index && !ended.session_indexes.is_empty()

@@ -108,7 +108,7 @@ impl UseCases {
     ) -> Result<Reply, Failure> {
         let sid = question.hint.as_ref().and_then(|hint| hint.sid.as_deref());
         for _ in 0..TRIES {
-            let read = self.store().browser_sessions(browser.session_hash(), sid).await?;
+            let read = self.store().sessions_to_end(browser.session_hash(), sid).await?;
             let [cookie, hinted] = read.found;
             let hint = question.hint.as_ref();
             let confirm = match question.target_refused {

@@ -46,7 +46,7 @@ impl UseCases {
             None => None,
         };
         // Whom it reaches is told to the browser of that session only.
-        let read = self.store().browser_sessions(browser.session_hash(), None).await?;
+        let read = self.store().sessions_to_end(browser.session_hash(), None).await?;
         let parties = match &read.found {
             [Some(session), _] => self.listed(session, question.scope, read.now).await?,
             [None, _] => Vec::new(),
@@ -147,7 +147,7 @@ impl UseCases {
         browser: &Browser,
     ) -> Result<Option<Reply>, Failure> {
         let sid = question.hint.as_ref().and_then(|hint| hint.sid.as_deref());
-        let read = self.store().browser_sessions(browser.session_hash(), sid).await?;
+        let read = self.store().sessions_to_end(browser.session_hash(), sid).await?;
         let [cookie, hinted] = read.found;
         let hint = question.hint.as_ref();
         let whose = whose_session(cookie, hint, hinted, question.named.as_ref(), question.confirm);

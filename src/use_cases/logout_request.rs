@@ -7,7 +7,7 @@ use crate::audit::{AuditEvent, AuditKind};
 use crate::change::Change;
 use crate::clock::Timestamp;
 use crate::connection::Connection;
-use crate::logout::{Event, LegOutcome, Logout, Next as Step, Outcome, OwedAnswer};
+use crate::logout::{Event, Logout, Next as Step, Outcome, OwedAnswer};
 use crate::saml::binding::{redirect, soap};
 use crate::saml::logout_request::Arrival;
 use crate::saml::status::REQUEST_DENIED;
@@ -77,7 +77,10 @@ impl UseCases {
     pub async fn logout_request_by_soap(&self, envelope: &[u8]) -> Result<String, Failure> {
         let Heard { connection, owed, ended } = self.hear(&Arrived::Soap(envelope), None).await?;
         let status = match ended {
-            Ok(logouts) => status_of(&self.give_apps_their_moment(logouts).await?, &connection),
+            Ok(logouts) => {
+                let logouts = self.wait_for_all_told(logouts).await?;
+                self.status_of(&logouts, &connection, &owed).await?
+            }
             Err(status) => status,
         };
         let xml = self.response(&owed, &status, None, self.now().await?)?;
@@ -163,19 +166,29 @@ impl UseCases {
         owed: &OwedAnswer,
         logouts: Vec<Logout>,
     ) -> Result<Reply, Failure> {
-        let logouts = self.give_apps_their_moment(logouts).await?;
-        let status = status_of(&logouts, connection);
+        let logouts = self.wait_for_all_told(logouts).await?;
+        let status = self.status_of(&logouts, connection, owed).await?;
         self.to_the_idp(connection, owed, &status, least_known(&logouts)).await
     }
 
-    async fn give_apps_their_moment(&self, logouts: Vec<Logout>) -> Result<Vec<Logout>, Failure> {
-        let now = self.now().await?;
-        let mut waited = Vec::with_capacity(logouts.len());
-        for logout in logouts {
-            let until = logout.created_at.plus(self.settings().logout_wait);
-            waited.push(self.wait_for_told(logout, until, now).await?);
+    /// SAML Core 3.7.3.2: an app that could not be told makes it a PartialLogout, whoever ended its
+    /// session. What other IdPs know of the person is no matter of the one that asks.
+    async fn status_of(
+        &self,
+        logouts: &[Logout],
+        connection: &Connection,
+        owed: &OwedAnswer,
+    ) -> Result<Status, Failure> {
+        if connection.settings.always_success {
+            return Ok(Status::success());
         }
-        Ok(waited)
+        let before = self.ended_before(connection, owed).await?;
+        let before = self.wait_for_all_told(before).await?;
+        let all_told = logouts.iter().chain(&before).all(Logout::has_told_every_app);
+        Ok(match all_told {
+            true => Status::success(),
+            false => Status::partial_logout(),
+        })
     }
 
     /// Carries the request out, or refuses it. A refusal has a status of its own: the chain of the
@@ -365,17 +378,6 @@ fn pages_of(connection: &Connection) -> Vec<String> {
     let locations =
         |endpoint: &Endpoint| [Some(endpoint.location.clone()), endpoint.response_location.clone()];
     endpoints.flat_map(locations).flatten().collect()
-}
-
-/// SAML Core 3.7.3.2: who could not be told makes it a PartialLogout. What other IdPs know of the
-/// person is no matter of the one that asks.
-fn status_of(logouts: &[Logout], connection: &Connection) -> Status {
-    let mut apps = logouts.iter().flat_map(|logout| &logout.legs).filter(|leg| !leg.is_idp());
-    let all_told = apps.all(|leg| leg.outcome() == Some(LegOutcome::Confirmed));
-    match all_told || connection.settings.always_success {
-        true => Status::success(),
-        false => Status::partial_logout(),
-    }
 }
 
 fn broken(error: impl std::fmt::Display) -> Failure {

@@ -12,6 +12,7 @@ mod decryption_keys;
 mod delivery;
 mod end_principal;
 mod end_session;
+mod ended_before;
 mod expiry;
 mod failure;
 mod frontchannel;

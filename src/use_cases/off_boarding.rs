@@ -4,7 +4,6 @@ use crate::audit::{AuditEvent, AuditKind};
 use crate::change::{Change, EndedSubject};
 use crate::logout::{Logout, Reason};
 use crate::oidc::Subject;
-use crate::store::SessionFilter;
 use crate::use_cases::{Failure, REQUEST_LIFETIME, UseCases};
 
 /// How many sessions are read at once.
@@ -40,10 +39,9 @@ impl UseCases {
         &self,
         subject: &Subject,
     ) -> Result<Vec<Logout>, Failure> {
-        let filter = SessionFilter { subject: Some(subject.clone()), ..SessionFilter::default() };
         let mut ended = Vec::new();
         loop {
-            let read = self.store().live_sessions(&filter, None, PAGE).await?;
+            let read = self.store().sessions_of_person(subject, PAGE).await?;
             if read.found.is_empty() {
                 return Ok(ended);
             }

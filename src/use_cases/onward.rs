@@ -110,6 +110,24 @@ impl UseCases {
         Ok(Reply::page(Page::LogoutWaiting { handle: handle.cloned(), leg, idp }))
     }
 
+    /// Waits for the parties that we tell ourselves, for each logout at most `logout.wait` after it began.
+    pub(super) async fn wait_for_all_told(
+        &self,
+        logouts: Vec<Logout>,
+    ) -> Result<Vec<Logout>, Failure> {
+        let mut told = Vec::with_capacity(logouts.len());
+        for logout in logouts {
+            let until = logout.created_at.plus(self.settings().logout_wait);
+            // While one was waited for, the others may have come to their end.
+            let (logout, now) = match logout.is_telling() {
+                true => self.read_again(logout.id).await?,
+                false => (logout, until),
+            };
+            told.push(self.wait_for_told(logout, until, now).await?);
+        }
+        Ok(told)
+    }
+
     /// Waits for the parties that we tell ourselves, at most until this time.
     pub(super) async fn wait_for_told(
         &self,

@@ -40,7 +40,7 @@ impl UseCases {
     /// # Errors
     /// Only when the store fails.
     pub async fn person_page(&self, browser: &Browser) -> Result<Reply, Failure> {
-        let read = self.store().browser_sessions(browser.session_hash(), None).await?;
+        let read = self.store().sessions_to_end(browser.session_hash(), None).await?;
         match read.found {
             [Some(session), _] => self.show_person_page(&session, None, browser, read.now).await,
             [None, _] => self.nobody_is_here(browser, read.now).await,
@@ -64,7 +64,7 @@ impl UseCases {
         let shown =
             check_csrf(&proof, csrf).is_ok() && self.page_handle(page_seed).hash() == handle.hash();
         for _ in 0..TRIES {
-            let read = self.store().browser_sessions(browser.session_hash(), None).await?;
+            let read = self.store().sessions_to_end(browser.session_hash(), None).await?;
             // After the session: whoever has ended parts of it meanwhile has written this, too.
             let begun = self.store().logout(LogoutKey::Handle(handle.hash())).await?.found;
             let session = match (read.found, begun.as_ref()) {

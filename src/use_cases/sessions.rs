@@ -51,23 +51,18 @@ impl UseCases {
     /// for [`UseCases::tell_now`] or [`UseCases::tell_soon`].
     ///
     /// # Errors
-    /// [`Failure::NotFound`] if it is not live.
-    pub async fn end_live_session(&self, id: BrowserSessionId) -> Result<Logout, Failure> {
+    /// [`Failure::NotFound`] if there is none, or it has ended.
+    pub async fn end_session_of_id(&self, id: BrowserSessionId) -> Result<Logout, Failure> {
         let ended = self.end_without_browser(id, Reason::Admin).await?;
-        ended.ok_or_else(|| Failure::NotFound { what: format!("a live session {id}") })
+        ended
+            .ok_or_else(|| Failure::NotFound { what: format!("a session {id} that has not ended") })
     }
 
     /// Has the parties of these logouts told, and waits at most `logout.wait` for them. Returns the
     /// logouts as they are then.
     pub async fn tell_soon(&self, logouts: Vec<Logout>) -> Result<Vec<Logout>, Failure> {
         logouts.iter().for_each(|logout| self.tell_at_once(logout));
-        let now = self.now().await?;
-        let until = now.plus(self.settings().logout_wait);
-        let mut told = Vec::with_capacity(logouts.len());
-        for logout in logouts {
-            told.push(self.wait_for_told(logout, until, now).await?);
-        }
-        Ok(told)
+        self.wait_for_all_told(logouts).await
     }
 
     /// Ends a session of which a part does not read. Nobody is told, because it is not known who took
@@ -91,14 +86,14 @@ impl UseCases {
         }
     }
 
-    /// `None`: it is not live.
+    /// `None`: it has ended.
     pub(super) async fn end_without_browser(
         &self,
         id: BrowserSessionId,
         reason: Reason,
     ) -> Result<Option<Logout>, Failure> {
         for _ in 0..TRIES {
-            let read = self.store().browser_session(SessionKey::Id(id)).await?;
+            let read = self.store().session_to_end(SessionKey::Id(id)).await?;
             let Some(session) = read.found else { return Ok(None) };
             let seed = self.page_seed();
             let handle = self.page_handle(&seed);

@@ -185,7 +185,7 @@ impl UseCases {
             )
         });
         let version = session.version;
-        session.touch(lifetime, now);
+        session.renew(lifetime, now);
         let id = IdpSessionId::new(now, self.rng());
         let sign_in = session.add_sign_in(id, verified.idp.clone(), verified.facts.clone());
         changes.push(match began {
@@ -207,10 +207,15 @@ impl UseCases {
             assertion_id: verified.assertion_id.clone(),
             until: verified.remember_until,
         });
-        changes.push(Change::SaveIdpSession {
+        // Those that are not usable any more are written, too.
+        let saved = session
+            .idp_sessions
+            .iter()
+            .filter(|held| held.id == sign_in.id || !held.signed_in.is_usable(now));
+        changes.extend(saved.map(|held| Change::SaveIdpSession {
             browser_session: session.id,
-            session: Box::new(sign_in.clone()),
-        });
+            session: Box::new(held.clone()),
+        }));
         let request = &pending.wanted.request;
         let (code, grant) = self.grant(&mut session, request, sign_in.id, now);
         changes.extend(grant);

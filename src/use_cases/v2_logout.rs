@@ -14,7 +14,7 @@ impl UseCases {
     pub async fn v2_logout(&self, params: &Params, browser: &Browser) -> Result<Reply, Failure> {
         let question = self.v2_question(params).await?;
         for _ in 0..TRIES {
-            let read = self.store().browser_sessions(browser.session_hash(), None).await?;
+            let read = self.store().sessions_to_end(browser.session_hash(), None).await?;
             let [cookie, _] = read.found;
             let Some(session) = cookie else {
                 return self.resume_or_nobody(&question, browser, read.now).await;

@@ -49,7 +49,7 @@ pub(super) async fn end(
 ) -> Result<Json<LogoutStory>, Problem> {
     let unknown = |_| Problem::from(Failure::NotFound { what: "this session".into() });
     let id: BrowserSessionId = id.parse().map_err(unknown)?;
-    let ended = app.use_cases().end_live_session(id).await?;
+    let ended = app.use_cases().end_session_of_id(id).await?;
     Ok(Json(after_telling(&app, ended).await?))
 }
 

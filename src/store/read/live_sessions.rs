@@ -78,7 +78,20 @@ impl SealedStore {
             limit.into(),
         ];
         let snapshot = self.engine.select(vec![query(sql, params)]).await?;
-        self.session_page(&snapshot, limit).await
+        self.session_page(&snapshot, limit, BrowserSession::is_live).await
+    }
+
+    /// Sessions of a person that a logout can end, live or lapsed; at most `limit` of them.
+    pub async fn sessions_of_person(
+        &self,
+        subject: &Subject,
+        limit: i64,
+    ) -> Result<At<SessionPage>, StoreError> {
+        let sql = "SELECT id FROM browser_session WHERE subject = $1 AND ended_at IS NULL \
+                   ORDER BY id LIMIT $2";
+        let params = vec![subject.as_str().to_owned().into(), limit.into()];
+        let snapshot = self.engine.select(vec![query(sql, params)]).await?;
+        self.sessions_to_end_of(&snapshot, limit).await
     }
 
     /// Sessions whose time is over and that nobody has ended, at most `limit`.
@@ -104,19 +117,28 @@ impl SealedStore {
         .await
     }
 
-    /// The live ones of the sessions whose ids are the rows of `snapshot`, of which there were at most
-    /// `limit`.
-    pub(super) async fn session_page(
+    /// Those that a logout can end of the sessions whose ids are the rows of `snapshot`, of which there
+    /// were at most `limit`.
+    pub(super) async fn sessions_to_end_of(
         &self,
         snapshot: &Snapshot,
         limit: i64,
+    ) -> Result<At<SessionPage>, StoreError> {
+        self.session_page(snapshot, limit, |session, _| session.can_be_ended()).await
+    }
+
+    async fn session_page(
+        &self,
+        snapshot: &Snapshot,
+        limit: i64,
+        meant: impl Fn(&BrowserSession, Timestamp) -> bool,
     ) -> Result<At<SessionPage>, StoreError> {
         let rows = table(snapshot, 0);
         let ids: Vec<BrowserSessionId> =
             rows.iter().map(|row| row.parse("id")).collect::<Result<_, _>>()?;
         let is_full = i64::try_from(ids.len()).is_ok_and(|found| found >= limit);
         let more_after = ids.last().copied().filter(|_| is_full);
-        let mut read = self.sessions_by_id(&ids, BrowserSession::is_live).await?;
+        let mut read = self.sessions_by_id(&ids, meant).await?;
         read.found.more_after = more_after;
         Ok(read)
     }

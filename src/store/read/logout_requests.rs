@@ -1,9 +1,10 @@
 use super::{At, SessionPage, query, table};
 use crate::change::EndedPrincipal;
 use crate::clock::Timestamp;
-use crate::id::{BrowserSessionId, IdpId};
+use crate::id::{BrowserSessionId, IdpId, LogoutId};
 use crate::oidc::Subject;
 use crate::saml::SessionIndex;
+use crate::session::SignedIn;
 use crate::store::sealed::{SealedStore, place};
 use crate::store::{Row, Snapshot, StoreError};
 
@@ -11,43 +12,41 @@ use crate::store::{Row, Snapshot, StoreError};
 const PAGE: i64 = 64;
 
 impl SealedStore {
-    /// Live browser sessions that hold a sign-in of this name by this IdP, whatever its qualifiers, in
-    /// the order of their ids; at most 64 of them, those after `after`.
+    /// Browser sessions that a logout can end, live or lapsed, and that hold a sign-in of this name by
+    /// this IdP, whatever its qualifiers, in the order of their ids; at most 64, those after `after`.
     pub async fn sessions_of(
         &self,
         idp: &IdpId,
         name: &str,
         after: Option<BrowserSessionId>,
-        now: Timestamp,
     ) -> Result<At<SessionPage>, StoreError> {
         let sql = "SELECT DISTINCT b.id FROM browser_session b \
                    JOIN idp_session i ON i.browser_session_id = b.id \
-                   WHERE i.principal_hash = $1 AND b.ended_at IS NULL AND b.idle_until > $2 \
-                   AND b.expires_at > $2 AND b.id > $3 ORDER BY b.id LIMIT $4";
+                   WHERE i.principal_hash = $1 AND b.ended_at IS NULL AND b.id > $2 \
+                   ORDER BY b.id LIMIT $3";
         let hash = self.principal_hash(idp.as_str(), name);
         let after = after.map(|id| id.to_string()).unwrap_or_default();
-        let params = vec![hash.into(), now.into(), after.into(), PAGE.into()];
+        let params = vec![hash.into(), after.into(), PAGE.into()];
         let snapshot = self.engine.select(vec![query(sql, params)]).await?;
-        self.session_page(&snapshot, PAGE).await
+        self.sessions_to_end_of(&snapshot, PAGE).await
     }
 
-    /// Live browser sessions that were saved with one of these SessionIndexes of this IdP, in the order
+    /// Browser sessions that a logout can end and that were saved with one of these SessionIndexes of this IdP, in the order
     /// of their ids; at most 64 of them. A SessionIndex is of few sessions, most often of one.
     pub async fn sessions_of_indexes(
         &self,
         idp: &IdpId,
         indexes: &[SessionIndex],
         after: Option<BrowserSessionId>,
-        now: Timestamp,
     ) -> Result<At<SessionPage>, StoreError> {
         let sql = "SELECT b.id FROM browser_session b \
                    JOIN session_index s ON s.browser_session_id = b.id \
-                   WHERE s.index_hash = $1 AND b.ended_at IS NULL AND b.idle_until > $2 \
-                   AND b.expires_at > $2 AND b.id > $3 ORDER BY b.id LIMIT $4";
+                   WHERE s.index_hash = $1 AND b.ended_at IS NULL AND b.id > $2 \
+                   ORDER BY b.id LIMIT $3";
         let after = after.map(|id| id.to_string()).unwrap_or_default();
         let of_index = |index: &SessionIndex| {
             let hash = self.session_index_hash(idp, index);
-            let params = vec![hash.into(), now.into(), after.clone().into(), PAGE.into()];
+            let params = vec![hash.into(), after.clone().into(), PAGE.into()];
             query(sql, params)
         };
         let queries: Vec<_> = indexes.iter().map(of_index).collect();
@@ -57,7 +56,52 @@ impl SealedStore {
         rows.dedup_by_key(|row| row.text("id").map(str::to_owned).unwrap_or_default());
         rows.truncate(usize::try_from(PAGE).unwrap_or_default());
         let merged = Snapshot { now: found.now, tables: vec![rows] };
-        self.session_page(&merged, PAGE).await
+        self.sessions_to_end_of(&merged, PAGE).await
+    }
+
+    /// The logouts of sessions that held a sign-in of this name by this IdP, whatever its qualifiers, each
+    /// with that sign-in; the newest 256.
+    pub async fn logouts_of_name(
+        &self,
+        idp: &IdpId,
+        name: &str,
+    ) -> Result<Vec<(LogoutId, SignedIn)>, StoreError> {
+        let sql = "SELECT o.id AS logout_id, i.id, i.sealed FROM idp_session i \
+                   JOIN logout o ON o.browser_session_id = i.browser_session_id \
+                   WHERE i.principal_hash = $1 ORDER BY o.id DESC LIMIT 256";
+        let params = vec![self.principal_hash(idp.as_str(), name).into()];
+        let snapshot = self.engine.select(vec![query(sql, params)]).await?;
+        self.logouts_and_sign_ins(&snapshot)
+    }
+
+    /// The same of sessions that were saved with one of these SessionIndexes of this IdP.
+    pub async fn logouts_of_indexes(
+        &self,
+        idp: &IdpId,
+        indexes: &[SessionIndex],
+    ) -> Result<Vec<(LogoutId, SignedIn)>, StoreError> {
+        let sql = "SELECT o.id AS logout_id, i.id, i.sealed FROM session_index s \
+                   JOIN idp_session i ON i.browser_session_id = s.browser_session_id \
+                   JOIN logout o ON o.browser_session_id = s.browser_session_id \
+                   WHERE s.index_hash = $1 AND i.idp_id = $2 ORDER BY o.id DESC LIMIT 256";
+        let of_index = |index: &SessionIndex| {
+            let hash = self.session_index_hash(idp, index);
+            query(sql, vec![hash.into(), idp.as_str().into()])
+        };
+        let found = self.engine.select(indexes.iter().map(of_index).collect()).await?;
+        let rows = found.tables.into_iter().flatten().collect();
+        self.logouts_and_sign_ins(&Snapshot { now: found.now, tables: vec![rows] })
+    }
+
+    fn logouts_and_sign_ins(
+        &self,
+        snapshot: &Snapshot,
+    ) -> Result<Vec<(LogoutId, SignedIn)>, StoreError> {
+        let logout = |row: &Row| {
+            let place = place::idp_session(row.text("id")?);
+            Ok((row.parse("logout_id")?, self.unseal(&place, row.bytes("sealed")?)?))
+        };
+        table(snapshot, 0).iter().map(logout).collect()
     }
 
     /// What was carried out not long ago and may have overtaken a sign-in: LogoutRequests of this IdP

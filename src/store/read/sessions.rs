@@ -68,9 +68,17 @@ impl SealedStore {
         &self,
         key: SessionKey,
     ) -> Result<At<Option<BrowserSession>>, StoreError> {
+        let At { now, found } = self.session_to_end(key).await?;
+        Ok(At { now, found: found.filter(|session| session.is_live(now)) })
+    }
+
+    /// A browser session that a logout can end, live or lapsed.
+    pub async fn session_to_end(
+        &self,
+        key: SessionKey,
+    ) -> Result<At<Option<BrowserSession>>, StoreError> {
         let snapshot = self.engine.select(key.queries().into()).await?;
-        let found = self.session_in(&snapshot, 0)?;
-        let found = found.filter(|session| session.is_live(snapshot.now));
+        let found = self.session_in(&snapshot, 0)?.filter(BrowserSession::can_be_ended);
         Ok(At { now: snapshot.now, found })
     }
 
@@ -85,8 +93,9 @@ impl SealedStore {
         table(&snapshot, 0).iter().map(|row| row.parse("client_id")).collect()
     }
 
-    /// The live sessions of a cookie and of a hint's `sid`, from one snapshot.
-    pub async fn browser_sessions(
+    /// The sessions of a cookie and of a hint's `sid` that a logout can end, live or lapsed, from one
+    /// snapshot.
+    pub async fn sessions_to_end(
         &self,
         cookie: Option<TokenHash>,
         sid: Option<&str>,
@@ -99,8 +108,7 @@ impl SealedStore {
         let mut first = 0;
         for (slot, asked) in found.iter_mut().zip(asked) {
             if asked {
-                let session = self.session_in(&snapshot, first)?;
-                *slot = session.filter(|session| session.is_live(snapshot.now));
+                *slot = self.session_in(&snapshot, first)?.filter(BrowserSession::can_be_ended);
                 first += QUERIES_PER_SESSION;
             }
         }

@@ -19,7 +19,8 @@ const AUTHN_REQUEST: &str = "SELECT id, relay_state_hash, browser_hash, idp_id, 
                              expires_at FROM authn_request WHERE id = $1";
 
 impl SealedStore {
-    /// The AuthnRequest that a Response answers, if it still waits, and the browser's live session.
+    /// The AuthnRequest that a Response answers, if it still waits, and the browser's session, live or
+    /// lapsed: it is continued or ended, and never forgotten.
     pub async fn authn_request(
         &self,
         id: &str,
@@ -29,8 +30,7 @@ impl SealedStore {
         queries.extend(cookie.into_iter().flat_map(|hash| SessionKey::Cookie(hash).queries()));
         let snapshot = self.engine.select(queries).await?;
         let request = pending(&snapshot)?;
-        let session = self.session_in(&snapshot, 1)?;
-        let session = session.filter(|session| session.is_live(snapshot.now));
+        let session = self.session_in(&snapshot, 1)?.filter(BrowserSession::can_be_ended);
         Ok(At { now: snapshot.now, found: (request, session) })
     }
 

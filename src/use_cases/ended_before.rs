@@ -1,0 +1,40 @@
+//! Whom an IdP's LogoutRequest names may have been signed out before it came: by an app, by the person, by
+//! an administrator. Not all of their apps need to know of it yet, and the IdP must not be told that they do.
+
+use crate::connection::Connection;
+use crate::logout::{Logout, OwedAnswer};
+use crate::store::LogoutKey;
+use crate::use_cases::end_principal::goes_by_index;
+use crate::use_cases::{Failure, UseCases};
+
+impl UseCases {
+    /// The logouts, begun by somebody else, of sessions that this request names, as long as these sessions
+    /// are kept.
+    pub(super) async fn ended_before(
+        &self,
+        connection: &Connection,
+        owed: &OwedAnswer,
+    ) -> Result<Vec<Logout>, Failure> {
+        let Some(ended) = self.store().carried_out(&owed.idp, &owed.request_id).await? else {
+            return Ok(Vec::new());
+        };
+        let skew = self.settings().clock_skew;
+        let entity_id = connection.metadata.entity_id.as_str();
+        let mut logouts = Vec::new();
+        for idp in self.store().idps_of_entity(entity_id).await? {
+            let found = match goes_by_index(&ended, connection) {
+                true => self.store().logouts_of_indexes(&idp, &ended.session_indexes).await?,
+                false => self.store().logouts_of_name(&idp, &ended.name_id.value).await?,
+            };
+            for (id, held) in found {
+                let is_new = !ended.logouts.contains(&id)
+                    && logouts.iter().all(|logout: &Logout| logout.id != id);
+                if is_new && self.names(&ended, connection, &held, skew) {
+                    let read = self.store().logout(LogoutKey::Id(id)).await?.found;
+                    logouts.extend(read.map(|found| found.logout));
+                }
+            }
+        }
+        Ok(logouts)
+    }
+}

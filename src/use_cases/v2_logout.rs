@@ -52,7 +52,9 @@ impl UseCases {
         let target = match request.return_to.as_deref() {
             Some(raw) => {
                 let on_list = allowed.iter().find_map(|entry| entry.matches(raw));
-                let missing = || refuse("return_to", name, format!("{raw:?} is on no list"));
+                // Without what stands behind it, which may be personal and goes to the log.
+                let address = raw.split(['?', '#']).next().unwrap_or_default();
+                let missing = || refuse("return_to", name, format!("{address:?} is on no list"));
                 Some(on_list.ok_or_else(missing)?.as_str().to_owned())
             }
             // The first entry that is a URL by itself; one with a wildcard names no page.

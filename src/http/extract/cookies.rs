@@ -36,13 +36,22 @@ impl Cookies {
         values.next().is_none().then_some(only)
     }
 
-    /// Name after `prefix`, and value, of every cookie that begins so and was sent once.
+    /// Name after `prefix`, and value, of the newest 32 cookies that begin so, as far as they were sent
+    /// once. The newest come first; browsers send them last (RFC 6265 5.4).
     pub fn with_prefix(&self, prefix: &str) -> impl Iterator<Item = (&str, &str)> {
-        self.0
+        let of_kind = self
+            .0
             .iter()
-            .filter_map(move |(name, _)| Some((name.strip_prefix(prefix)?, self.get(name)?)))
+            .rev()
+            .filter_map(move |(name, _)| Some((name.as_str(), name.strip_prefix(prefix)?)));
+        let newest = of_kind.take(MOST_OF_A_KIND);
+        newest.filter_map(|(name, rest)| Some((rest, self.get(name)?)))
     }
 }
+
+/// A browser has one cookie of a kind per tab. Each may have to be looked up, so that nobody is free to
+/// send thousands.
+const MOST_OF_A_KIND: usize = 32;
 
 /// Names only: values open sessions.
 impl std::fmt::Debug for Cookies {
@@ -215,6 +224,15 @@ mod tests {
     fn cookies_of_one_kind_are_found_by_their_prefix() {
         let read = cookies(&["__Host-tx.1=a; __Host-tx.2=b; __Host-tx.2=c; tx.3=d; sid=e"]);
         assert_eq!(read.with_prefix("__Host-tx.").collect::<Vec<_>>(), [("1", "a")]);
+    }
+
+    #[test]
+    fn of_many_cookies_of_one_kind_the_newest_are_read() {
+        let line = (0..2_000).map(|number| format!("tx-{number}=v{number}")).collect::<Vec<_>>();
+        let read = cookies(&[&line.join("; ")]);
+        let found: Vec<_> = read.with_prefix("tx-").collect();
+        assert_eq!(found.len(), 32);
+        assert_eq!((found[0], found[31]), (("1999", "v1999"), ("1968", "v1968")));
     }
 
     #[test]

@@ -153,11 +153,15 @@ async fn the_log_holds_no_name_of_a_person_and_nothing_that_opens_anything() {
     assert_eq!(serving.get(&stale, &[]).await.status, 200);
     let bad = format!("/connect/endsession?client_id=%0a&id_token_hint={}", tokens.id_token);
     assert_eq!(serving.get(&bad, &[]).await.status, 400);
+    let nowhere =
+        "/v2/logout?returnTo=https%3A%2F%2Felsewhere.example%2Fbye%3Fticket%3Da-secret-ticket";
+    assert_eq!(serving.get(nowhere, &[]).await.status, 400);
     serving.signal("TERM");
     serving.ended().await;
 
     let log = serving.log();
     assert!(log.contains("invalid_request"), "{log}");
+    assert!(log.contains("https://elsewhere.example/bye"), "{log}");
     let index = session.session_index.unwrap();
     let code = page.query("code").unwrap();
     for (what, secret) in [
@@ -166,6 +170,7 @@ async fn the_log_holds_no_name_of_a_person_and_nothing_that_opens_anything() {
         ("the user's name", "ada@"),
         ("the hint", tokens.id_token.as_str()),
         ("the state", "a-secret-state"),
+        ("the query of a URL", "a-secret-ticket"),
         ("the code", code.as_str()),
         ("the access token", tokens.access_token.as_str()),
         ("the session cookie", cookie.as_str()),

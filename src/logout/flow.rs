@@ -28,9 +28,10 @@ pub enum Event {
     JoinedAgain {
         leg: LegId,
     },
-    /// The IdP of this leg answered.
+    /// The IdP of this leg answered, when this was the question.
     Answered {
         leg: LegId,
+        to: Option<Asked>,
         answer: Answer,
     },
     /// The person does not want to wait for the IdP of this leg any longer.
@@ -165,7 +166,7 @@ impl Flow {
             }
             Event::FramesDone => self.frames_done(),
             Event::JoinedAgain { leg } => self.joined_again(leg),
-            Event::Answered { leg, answer } => self.answered(leg, answer),
+            Event::Answered { leg, to, answer } => self.answered(leg, to.as_ref(), answer),
             Event::GaveUp { leg } => {
                 self.close_waiting(Some(leg), "the person did not wait for the answer");
             }

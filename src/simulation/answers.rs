@@ -1,15 +1,18 @@
 //! What a node answers, and what those who asked do with it. Here every answer is held against what
 //! may be answered.
 
-use super::installation::ISSUER;
+use super::installation::{APPS, ISSUER, app};
 use super::mail::Mail;
 use super::parties::Tokens;
-use super::wish::{Answer, Running, Wish, our_path};
+use super::wish::{Answer, Form, Running, Wish, our_path};
 use super::world::World;
-use crate::logout::{LegOutcome, Logout, Whole};
+use crate::id::LegId;
+use crate::logout::{Ends, LegOutcome, Logout, PartyId, Ticks, Whole};
 use crate::secret::Token;
 use crate::store::StoreError;
-use crate::use_cases::{CookieChange, Failure, Frame, Next, Page, Reply, TokenAnswer};
+use crate::use_cases::{
+    CookieChange, Failure, Frame, ListedParty, LogoutEnd, Next, Page, Reply, TokenAnswer,
+};
 
 impl World<'_> {
     pub(super) fn answered(&mut self, running: Running, answer: Answer) {
@@ -22,7 +25,7 @@ impl World<'_> {
             Answer::Claims(Ok(Ok(_))) => {
                 let Wish::Claims { tokens } = running.wish else { unreachable!() };
                 let hash = self.tokens[tokens].access.hash();
-                let session = self.model.tokens.get(&hash).map(|(session, _)| *session);
+                let session = self.model.tokens.get(&hash).map(|access| access.session);
                 let session = session.expect("I2: a token that was revoked gives claims");
                 self.must_have_lived(&running, session);
                 self.note_answer(&running, || "claims".into());
@@ -129,6 +132,9 @@ impl World<'_> {
                 }
             }
         }
+        if let Wish::PersonForm { form, .. } = &running.wish {
+            self.wants_some_again(browser, &form.ticks);
+        }
         let sign_in = match running.wish {
             Wish::Continue { sign_in, .. } | Wish::Relogin { sign_in, .. } => Some(sign_in),
             _ => None,
@@ -143,7 +149,7 @@ impl World<'_> {
             },
             Next::Post(_) => panic!("no IdP here takes forms"),
             Next::Frames { handle, frames, .. } => {
-                self.frames_are_shown(&frames);
+                self.frames_are_shown(running.begun, &frames);
                 self.mail.push(Mail::Frames { browser, handle });
             }
             Next::Page(page) => match *page {
@@ -157,8 +163,30 @@ impl World<'_> {
                 Page::LogoutWaiting { handle, leg, .. } => {
                     self.mail.push(Mail::Waiting { browser, handle, leg });
                 }
+                Page::LogoutEnd(end) => {
+                    let again = end.parties.iter().filter(|party| party.can_try_again);
+                    let legs: Vec<LegId> = again.map(|party| party.leg).collect();
+                    if let Some(handle) = end.handle.filter(|_| !legs.is_empty()) {
+                        self.mail.push(Mail::End { browser, handle, legs });
+                    }
+                }
+                Page::PersonPage { page_seed, handle, csrf, parties, .. } => {
+                    let shown = parties.into_iter().map(|party| party.id).collect();
+                    let ticks = Ticks { shown, ticked: Vec::new() };
+                    let form = Form { csrf, page_seed, handle, cookie: running.cookie, ticks };
+                    self.mail.push(Mail::PersonPage { browser, form: Box::new(form) });
+                }
                 _ => {}
             },
+        }
+    }
+
+    fn wants_some_again(&mut self, browser: usize, ticks: &Ticks) {
+        for number in 0..APPS {
+            let left = ticks.ticked.contains(&PartyId::of_app(&app(number)));
+            if left && self.dice.percent(40) {
+                self.mail.push(Mail::Again { browser, app: number });
+            }
         }
     }
 
@@ -168,8 +196,12 @@ impl World<'_> {
             Next::Page(page) => {
                 if let Page::LogoutEnd(end) = &**page {
                     self.check_end_page(&end.logout);
+                    self.check_lives_on(running, end);
                     let (led_to, own) = (&end.continue_to, &end.logout.document.target);
                     assert!(led_to.is_none() || led_to == own, "I6: {led_to:?}");
+                }
+                if let Page::PersonPage { parties, .. } = &**page {
+                    self.check_listed(running, parties);
                 }
             }
             _ => {}
@@ -182,12 +214,15 @@ impl World<'_> {
             }
             Wish::V2Logout { .. } => self.must_be_over(running, None),
             Wish::Press { handle, .. } if !matches!(&reply.next, Next::Page(page) if matches!(**page, Page::KeptSignedIn)) => {
-                if let Some(known) = self.model.by_handle(handle.hash()) {
+                if let Some(known) = self.model.by_handle(handle.hash())
+                    && known.logout.document.ends == Ends::Session
+                {
                     let session = known.logout.document.browser_session;
                     let over = self.model.sessions.get(&session).is_none_or(|s| s.ended.is_some());
                     assert!(over, "I1: {running:?} is answered, and its session lives");
                 }
             }
+            Wish::PersonForm { form, .. } => self.ticked_must_be_over(running, form),
             Wish::Continue { sign_in, .. } | Wish::Relogin { sign_in, .. } => {
                 if let Next::Redirect(url) = &reply.next
                     && let Some(code) = parameter(url, "code")
@@ -290,16 +325,16 @@ impl World<'_> {
                 allowed.extend(logout.and_then(|known| known.logout.document.target.clone()));
             }
             Wish::IdpAnswer { query, .. } => {
-                for known in self.model.logouts.values() {
-                    let asked = known.logout.legs.iter().filter_map(|leg| leg.asked.as_ref());
-                    let relay_state = parameter(&format!("x:?{query}"), "RelayState");
-                    let hash = relay_state.map(|text| Token::received(&text).hash());
-                    let by = |asked: &crate::logout::Asked| match hash {
+                let relay_state = parameter(&format!("x:?{query}"), "RelayState");
+                let hash = relay_state.map(|text| Token::received(&text).hash());
+                for (asked, logout) in &self.truth.asked {
+                    let is_answered = match hash {
                         Some(hash) => asked.relay_state == hash,
                         None => self.is_answer_to(running, &asked.request_id),
                     };
-                    if asked.clone().any(by) {
-                        allowed.extend(known.logout.document.target.clone());
+                    if is_answered {
+                        let logout = &self.model.logouts[logout].logout;
+                        allowed.extend(logout.document.target.clone());
                     }
                 }
             }
@@ -317,16 +352,15 @@ impl World<'_> {
     }
 
     /// I4: what a frame tells an app is of a session that it was in and that is over.
-    fn frames_are_shown(&mut self, frames: &[Frame]) {
+    fn frames_are_shown(&mut self, begun: u64, frames: &[Frame]) {
         assert!(!frames.is_empty(), "a page with no frames");
         for Frame { app, location, .. } in frames {
             let sid = parameter(location, "sid").expect("I4: a frame without sid");
             assert_eq!(parameter(location, "iss").as_deref(), Some(ISSUER));
             assert!(location.starts_with(&format!("https://{app}.test/")), "I4: {location}");
             let known = self.model.by_sid(&sid).expect("I4: of a session that nobody had");
-            assert!(known.ended.is_some(), "I4: {app} is told of a session that lives");
-            let joined = known.session.app_sessions.iter().any(|held| held.client == *app);
-            assert!(joined, "I4: {app} never was in the session");
+            assert!(!known.is_alive_for(app, begun), "I4: {app} is told of a session that lives");
+            assert!(known.was_joined_by(app), "I4: {app} never was in the session");
         }
     }
 
@@ -345,11 +379,62 @@ impl World<'_> {
         let everywhere = Whole::of(logout) == Whole::Everywhere;
         let open = known.legs.iter().find(|leg| leg.outcome() != Some(LegOutcome::Confirmed));
         assert!(!everywhere || open.is_none(), "I8: everywhere, but for {open:?}");
+        let left = &known.document.left;
+        assert!(!everywhere || left.is_empty(), "I8: everywhere, but for {left:?}");
+    }
+
+    /// I8: where apps ended alone, the page knows whether the session lives on. It may have ended just now.
+    fn check_lives_on(&self, running: &Running, end: &LogoutEnd) {
+        let document = &end.logout.document;
+        let known = &self.model.sessions[&document.browser_session];
+        let lives = known.ended.is_none() && known.session.is_live(self.now);
+        let just_now = known.ended.is_some_and(|ended| ended >= running.begun)
+            || known.session.is_live(running.begun_at);
+        let truly = document.ends == Ends::Apps && lives;
+        let was = document.ends == Ends::Apps && just_now && !lives;
+        assert!(end.lives_on == truly || was, "I8: it lives on: {}", end.lives_on);
+    }
+
+    /// I8: the person's own page lists everybody who takes part in the session of this browser, and
+    /// nobody who never did.
+    fn check_listed(&self, running: &Running, listed: &[ListedParty]) {
+        // It may have got another cookie meanwhile.
+        let known = running.cookie.and_then(|cookie| self.model.by_cookie(cookie));
+        let Some(known) = known else { return };
+        let is_listed = |id: &PartyId| listed.iter().any(|party| party.id == *id);
+        let apps = known.session.app_sessions.iter().map(|held| &held.client);
+        let missing = apps.filter(|app| known.is_alive_for(app, running.begun));
+        let missing: Vec<_> = missing.filter(|app| !is_listed(&PartyId::of_app(app))).collect();
+        assert!(missing.is_empty(), "I8: {missing:?} is not listed");
+        let stranger = listed.iter().find(|party| match &party.id {
+            PartyId::App { client } => !known.was_joined_by(client),
+            PartyId::Idp { idp } => !known.session.idp_sessions.iter().any(|held| held.idp == *idp),
+        });
+        assert!(stranger.is_none(), "I8: {stranger:?} is listed");
+    }
+
+    /// I1: what a person has ticked is over when they are answered, whatever was ended meanwhile by
+    /// somebody else.
+    fn ticked_must_be_over(&mut self, running: &Running, form: &Form) {
+        let known = running.cookie.and_then(|cookie| self.model.by_cookie(cookie));
+        // The session is another one by now, and the form was not shown to it.
+        let Some(known) = known.filter(|_| running.cookie == form.cookie) else { return };
+        if known.ended.is_some() || !known.session.is_live(self.now) {
+            return;
+        }
+        let lives = form.ticks.ticked.iter().find(|ticked| match ticked {
+            PartyId::App { client } => known.is_alive_for(client, running.begun),
+            PartyId::Idp { idp } => known.session.idp_sessions.iter().any(|held| held.idp == *idp),
+        });
+        assert!(lives.is_none(), "I1: {running:?} is answered, and {lives:?} lives");
     }
 
     fn got_tokens(&mut self, running: &Running, tokens: &serde_json::Value) {
         let Wish::Redeem { app, code } = &running.wish else { unreachable!() };
-        let session = self.model.codes[&code.hash()].session;
+        let known = &self.model.codes[&code.hash()];
+        let session = known.session;
+        let ended_before = known.ended.is_some_and(|ended| ended < running.begun);
+        assert!(!ended_before, "I2: {running:?} succeeds, and its app had ended alone");
         self.must_have_lived(running, session);
         let text = |name: &str| tokens[name].as_str().expect("a token").to_owned();
         let id_token = text("id_token");

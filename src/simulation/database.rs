@@ -39,6 +39,13 @@ impl World<'_> {
                 (2, Fate::Lost),
             ]),
         };
+        match fate {
+            Fate::Good => {}
+            Fate::Busy => self.tally.note("commit: the database is busy"),
+            Fate::DoneUnseen => self.tally.note("commit: done unseen"),
+            Fate::NeverDone => self.tally.note("commit: never done"),
+            Fate::Lost => self.tally.note("commit: lost"),
+        }
         let names = describe(&statements);
         let result = match fate {
             Fate::Good => self.write(&statements, &changes),
@@ -101,9 +108,12 @@ impl World<'_> {
         match (&result, expected) {
             (Ok(()), None) => {
                 self.check_commit(changes);
+                self.note_commit(changes);
                 self.model.write(changes, self.now, self.history.steps());
             }
-            (Err(CommitError::Conflict { what }), Some(expected)) if *what == expected => {}
+            (Err(CommitError::Conflict { what }), Some(expected)) if *what == expected => {
+                self.tally.note(format!("conflict: {what}"));
+            }
             (result, expected) => panic!(
                 "store: the database says {result:?}, the model expects {expected:?}: {changes:?}"
             ),

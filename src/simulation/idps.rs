@@ -3,7 +3,7 @@
 
 use super::installation::{IDPS, ISSUER, SP, entity};
 use super::mail::Mail;
-use super::parties::{IssuedAnswer, IssuedRequest, name_of};
+use super::parties::{IssuedAnswer, IssuedRequest};
 use super::wish::{Running, Wish};
 use super::world::World;
 use crate::clock::Timestamp;
@@ -12,7 +12,7 @@ use crate::saml::binding::{redirect, soap};
 use crate::saml::{
     LogoutRequest, LogoutResponse, MessageKind, RawQuery, SessionIndex, Status, StatusCode,
 };
-use crate::use_cases::{Next, Reply};
+use crate::use_cases::{Next, Reply, transaction_name};
 use crate::xml::sign::sign_enveloped;
 use crate::xml::{Limits, parse};
 
@@ -75,6 +75,9 @@ impl World<'_> {
         let (found, expected) =
             (sorted(&request.session_indexes), self.asserted(session, idp, request));
         assert_eq!(found, expected, "I7: SessionIndexes of {}", request.id);
+        if found.len() > 1 {
+            self.tally.note("request: several SessionIndexes");
+        }
         assert_eq!(request.issuer.as_str(), SP);
     }
 
@@ -176,11 +179,12 @@ impl World<'_> {
     ) {
         // One without a logout URL mostly understands nothing.
         if matches!(idp, 2 | 3) && self.dice.percent(80) {
-            return;
+            return self.comes_back(browser, request);
         }
-        if self.dice.percent(12) {
+        if self.dice.percent(15) {
             // It ends the session and its answer is lost.
-            return self.end_at_idp(idp, request);
+            self.end_at_idp(idp, request);
+            return self.comes_back(browser, request);
         }
         let manner = self.dice.weighted(&[
             (70, Manner::Rightly),
@@ -205,9 +209,19 @@ impl World<'_> {
         self.answer(browser, idp, request, relay_state, (manner, says, carried));
     }
 
+    /// The person gives up waiting, and mostly goes back to the page of the logout.
+    fn comes_back(&mut self, browser: usize, request: &LogoutRequest) {
+        let name = transaction_name(&request.id);
+        let mut held = self.browsers[browser].transactions.iter();
+        if let Some((_, handle)) = held.find(|(held, _)| *held == name) {
+            let handle = handle.clone();
+            self.mail.push(Mail::Page { browser, handle });
+        }
+    }
+
     fn end_at_idp(&mut self, idp: usize, request: &LogoutRequest) {
         for login in self.truth.logins.iter_mut().filter(|login| login.idp == idp) {
-            let named = name_of(idp, login.person) == request.name_id;
+            let named = login.name == request.name_id;
             let indexed = request.session_indexes.is_empty()
                 || login.index.as_ref().is_none_or(|own| request.session_indexes.contains(own));
             login.alive &= !(named && indexed);
@@ -308,7 +322,7 @@ impl World<'_> {
         let login = live[self.dice.below(live.len())];
         let login = &mut self.truth.logins[login];
         login.alive = false;
-        let (idp, person, index) = (login.idp, login.person, login.index.clone());
+        let (idp, name_id, index) = (login.idp, login.name.clone(), login.index.clone());
         let everywhere = self.dice.percent(25);
         let indexes = if everywhere { Vec::new() } else { index.into_iter().collect() };
         let request = LogoutRequest {
@@ -317,7 +331,7 @@ impl World<'_> {
             not_on_or_after: None,
             destination: Some(format!("{ISSUER}{}", crate::paths::SAML_LOGOUT)),
             issuer: entity(idp),
-            name_id: name_of(idp, person),
+            name_id,
             session_indexes: indexes,
             reason: None,
             asynchronous: self.dice.percent(10),

@@ -1,6 +1,7 @@
 //! What stays the same in every run: settings, keys, clients, IdP connections, and an empty database.
 
 use std::pin::pin;
+use std::sync::LazyLock;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::connection::{Fallback, IdpSettings, MaxValidity, UnsignedLogoutResponse};
 use crate::id::{ClientId, IdpId};
 use crate::keys::{Kek, KeyAlgorithm, SigningKey, certificate};
-use crate::oidc::{ClientSettings, Confirm, Issuer, LogoutScope};
+use crate::oidc::{ClientSettings, Confirm, Issuer, LogoutScope, SubjectSource};
 use crate::outbound;
 use crate::rng::Rng;
 use crate::saml::EntityId;
@@ -28,7 +29,10 @@ pub(super) const ISSUER: &str = "https://sloop.test";
 pub(super) const SP: &str = "https://sloop.test/saml/metadata";
 pub(super) const SECRET: &str = "a secret of more than thirty-two characters";
 pub(super) const APPS: usize = 4;
-pub(super) const IDPS: usize = 5;
+pub(super) const IDPS: usize = 6;
+/// The IdP that has a new name for a person at every login, and tells them by an attribute.
+pub(super) const TRANSIENT: usize = 5;
+pub(super) const ATTRIBUTE: &str = "uid";
 
 /// One for each thread; runs follow each other in it.
 pub(super) struct Installation {
@@ -61,7 +65,8 @@ pub(super) fn entity(number: usize) -> EntityId {
 }
 
 pub(super) fn kek() -> Kek {
-    Kek::from_bytes([7; 32])
+    static KEK: LazyLock<Kek> = LazyLock::new(|| Kek::from_bytes([7; 32]));
+    KEK.clone()
 }
 
 impl Installation {
@@ -127,11 +132,17 @@ pub(super) fn at_once<T>(
     }))
 }
 
-/// Keys that sign fast: a run signs some twenty messages.
+/// Keys that sign fast: a run signs some twenty messages. Made once, because the slow one that decrypts
+/// takes as long to make as many runs.
 fn own_keys() -> Vec<Change> {
+    static KEYS: LazyLock<Vec<Change>> = LazyLock::new(new_keys);
+    KEYS.clone()
+}
+
+fn new_keys() -> Vec<Change> {
     let signing = |purpose, algorithm: KeyAlgorithm| {
         let key = SigningKey::generate(algorithm, 2048).unwrap();
-        let certificate = (purpose == KeyPurpose::SamlSigning).then(|| certificate_of(&key));
+        let certificate = (purpose != KeyPurpose::Oidc).then(|| certificate_of(&key));
         Change::AddSigningKey(Box::new(StoredSigningKey {
             id: key.kid().to_owned(),
             purpose,
@@ -146,6 +157,7 @@ fn own_keys() -> Vec<Change> {
         Change::AddSecretKey { name: "csrf", key: [2; 32] },
         signing(KeyPurpose::Oidc, KeyAlgorithm::EdDsa),
         signing(KeyPurpose::SamlSigning, KeyAlgorithm::Es256),
+        signing(KeyPurpose::SamlDecryption, KeyAlgorithm::Rs256),
     ]
 }
 
@@ -205,10 +217,15 @@ fn client(number: usize) -> ClientSettings {
 
 /// The first is what the standard wants; answers of the second need no signature, and it names no
 /// sessions; the third has no logout URL, and neither has the fourth, for which there is a page; the
-/// last is asked by SOAP alone, as the second is where no browser is there.
+/// fifth is asked by SOAP alone, as the second is where no browser is there; the last makes one IdP
+/// session of every login, so that a logout has to ask it more than once.
 fn idp_settings(number: usize) -> IdpSettings {
     IdpSettings {
         sign_requests: Some(false),
+        subject: match number {
+            TRANSIENT => SubjectSource::Attribute(ATTRIBUTE.to_owned()),
+            _ => SubjectSource::NameId,
+        },
         unsigned_logout_response: match number {
             1 => UnsignedLogoutResponse::Accept,
             _ => UnsignedLogoutResponse::default(),
@@ -229,7 +246,7 @@ fn metadata(number: usize, key: &IdpKey) -> String {
     };
     let soap = "urn:oasis:names:tc:SAML:2.0:bindings:SOAP";
     let slo = match number {
-        0 => slo(binding),
+        0 | TRANSIENT => slo(binding),
         1 => slo(binding) + &slo(soap),
         4 => slo(soap),
         _ => String::new(),

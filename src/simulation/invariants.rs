@@ -1,15 +1,18 @@
 //! What must be true of every transaction (design: I1 to I12): it is held against the model as it was
 //! before, and against what is true outside.
 
-use super::installation::{APPS, SP, app, entity, idp};
+use super::installation::{SP, app, entity, idp};
+use super::model::{KnownLogout, Session};
 use super::parties::number_of;
 use super::world::World;
 use crate::audit::AuditKind;
 use crate::change::{Change, EndedPrincipal};
-use crate::clock::Timestamp;
-use crate::id::{BrowserSessionId, ClientId, LogoutId};
-use crate::logout::{AppChannel, Leg, LegOutcome, LegState, Logout, Party, Reason, Rung, retry};
+use crate::id::{BrowserSessionId, ClientId, LegId, LogoutId};
+use crate::logout::{
+    AppChannel, Ends, Leg, LegOutcome, LegState, Logout, Party, PartyId, Reason, Rung, Ticks, retry,
+};
 use crate::oidc::LogoutScope;
+use crate::secret::TokenHash;
 use crate::session::BrowserSession;
 
 impl World<'_> {
@@ -17,8 +20,15 @@ impl World<'_> {
         for change in changes {
             match change {
                 Change::EndBrowserSession { id, .. } => self.check_end(*id, changes),
+                Change::EndAppSession { browser_session, app, codes } => {
+                    self.check_app_end(*browser_session, &app.client, codes, changes);
+                }
+                Change::LiftReloginLock { leg, .. } => self.check_lift(*leg, changes),
                 Change::BeginLogout { logout, .. } => self.check_beginning(logout, changes),
-                Change::SaveLeg { leg } => self.check_leg(leg, changes),
+                Change::SaveLeg { leg } => {
+                    self.check_leg(leg, changes);
+                    self.note_question(leg);
+                }
                 Change::AddCode(code) => self.check_lives(code.browser_session, changes),
                 Change::AddAccessToken(token) => self.check_lives(token.browser_session, changes),
                 Change::AddAppSession { browser_session, .. } => {
@@ -52,47 +62,163 @@ impl World<'_> {
     fn check_end(&self, session: BrowserSessionId, changes: &[Change]) {
         let logouts = changes.iter().filter(|change| {
             matches!(change, Change::BeginLogout { logout, .. }
-                if logout.document.browser_session == session)
+                if logout.document.browser_session == session
+                    && logout.document.ends == Ends::Session)
         });
         assert_eq!(logouts.count(), 1, "I1: session {session} ends: {changes:?}");
     }
 
+    /// I1, I2: an app's part ends together with the logout that tells it, with every code of it, and by
+    /// the version of its session.
+    fn check_app_end(
+        &self,
+        session: BrowserSessionId,
+        client: &ClientId,
+        codes: &[TokenHash],
+        changes: &[Change],
+    ) {
+        self.check_lives(session, changes);
+        let logouts = changes.iter().filter(|change| {
+            matches!(change, Change::BeginLogout { logout, .. }
+                if logout.document.browser_session == session
+                    && logout.document.ends == Ends::Apps)
+        });
+        assert_eq!(logouts.count(), 1, "I1: {client} ends alone: {changes:?}");
+        let mut known = self.model.codes.iter();
+        let forgotten = known.find(|(hash, code)| {
+            let own = code.session == session && code.client == *client;
+            own && code.ended.is_none() && !codes.contains(hash)
+        });
+        assert!(forgotten.is_none(), "I2: a code of {client} outlives its end");
+    }
+
+    /// I12: a re-login lock goes when its IdP confirms, or with a sign-in for which the IdP has
+    /// authenticated the person since, or to which the person has said yes.
+    fn check_lift(&self, leg: LegId, changes: &[Change]) {
+        let Some((lock, _)) = self.model.locks.get(&leg) else { return };
+        let confirmed = changes.iter().any(|change| {
+            matches!(change, Change::SaveLeg { leg: saved }
+                if saved.id == leg && saved.outcome() == Some(LegOutcome::Confirmed))
+        });
+        let said_yes = changes.iter().any(|change| {
+            matches!(change, Change::RememberAssertion { assertion_id, .. }
+                if self.truth.anyway.contains(assertion_id))
+        });
+        let fresh = changes.iter().any(|change| {
+            matches!(change, Change::SaveIdpSession { session, .. }
+                if session.idp == lock.idp && session.signed_in.authn_instant > lock.fresh_after)
+        });
+        assert!(confirmed || said_yes || fresh, "I12: {lock:?} is lifted: {changes:?}");
+    }
+
     fn check_beginning(&self, logout: &Logout, changes: &[Change]) {
-        let id = logout.document.browser_session;
+        let document = &logout.document;
+        let id = document.browser_session;
         let ends = changes.iter().any(
             |change| matches!(change, Change::EndBrowserSession { id: ended, .. } if *ended == id),
         );
-        assert!(ends, "I1: a logout begins, and session {id} does not end: {changes:?}");
-        let session = &self.model.sessions[&id].session;
-        assert_eq!(logout.document.sid, session.sid);
-        self.check_target(logout.document.target.as_ref());
-
-        // I3: nobody is forgotten, and nobody is told twice.
-        let scope = logout.document.scope;
-        let mut apps: Vec<ClientId> = Vec::new();
-        if scope != LogoutScope::OpOnly {
-            apps.extend(session.app_sessions.iter().map(|held| held.client.clone()));
+        let whole = document.ends == Ends::Session;
+        assert_eq!(ends, whole, "I1: a logout of session {id} begins: {changes:?}");
+        let known = &self.model.sessions[&id];
+        assert_eq!(document.sid, known.session.sid);
+        self.check_target(document.target.as_ref());
+        match document.ends {
+            Ends::Session => self.check_whole(logout, known),
+            Ends::Apps => check_apps_alone(logout, changes),
         }
-        let mut told: Vec<ClientId> = logout
+        let left_allowed = document.reason == Reason::Person || document.left.is_empty();
+        assert!(left_allowed, "I3: {:?} leaves {:?}", document.reason, document.left);
+        match document.reason {
+            Reason::IdpInitiated => self.check_idp_may(logout, &known.session, changes),
+            Reason::Person => self.check_ticks(logout, known, changes),
+            _ => {}
+        }
+        self.check_locks(logout, changes);
+    }
+
+    /// I3: nobody is forgotten, and nobody is told twice. An app that ended alone and may not know is told
+    /// again; it may have confirmed since that was looked at.
+    fn check_whole(&self, logout: &Logout, known: &Session) {
+        let (id, scope, left) = (logout.id, logout.document.scope, &logout.document.left);
+        let session = &known.session;
+        let told = apps_of(logout);
+        let mut once = told.clone();
+        once.dedup();
+        assert_eq!(told, once, "I3: apps of {id} are told twice");
+        let is_left = |app: &ClientId| left.contains(&PartyId::of_app(app));
+        let mut must: Vec<&ClientId> = Vec::new();
+        if scope != LogoutScope::OpOnly {
+            let apps = session.app_sessions.iter().map(|held| &held.client);
+            must.extend(apps.filter(|app| !is_left(app)));
+            must.extend(known.joined.iter().map(|(app, _)| app).filter(|app| {
+                !known.holds(app) && self.last_heard(session.id, app) != Some(LegOutcome::Confirmed)
+            }));
+        }
+        let forgotten = must.iter().find(|app| !told.contains(app));
+        assert!(forgotten.is_none(), "I3: {id} forgets {forgotten:?}");
+        let may = |app: &&ClientId| {
+            scope != LogoutScope::OpOnly && known.was_joined_by(app) && !is_left(app)
+        };
+        let stranger = told.iter().find(|app| !may(app));
+        assert!(stranger.is_none(), "I3: {id} tells {stranger:?}");
+        let idps = session.idp_sessions.iter().filter(|held| {
+            scope == LogoutScope::AllAppsAndIdp
+                && !left.contains(&PartyId::Idp { idp: held.idp.clone() })
+        });
+        let asked = logout.legs.iter().filter(|leg| leg.is_idp()).count();
+        assert_eq!(asked, idps.count(), "I3: IdP sessions of {id}");
+    }
+
+    /// What became of the newest logout of this app alone.
+    fn last_heard(&self, session: BrowserSessionId, app: &ClientId) -> Option<LegOutcome> {
+        let alone = self.model.logouts.values().filter(|known| {
+            let document = &known.logout.document;
+            document.browser_session == session && document.ends == Ends::Apps
+        });
+        let newest = alone.filter(|known| apps_of(&known.logout).contains(app));
+        let newest = newest.max_by_key(|known| known.begun)?;
+        let leg = newest
+            .logout
             .legs
             .iter()
-            .filter_map(|leg| match &leg.party {
-                Party::App { client, .. } => Some(client.clone()),
-                Party::Idp { .. } => None,
-            })
-            .collect();
-        apps.sort();
-        told.sort();
-        assert_eq!(told, apps, "I3: apps of {}", logout.id);
-        let idps = if scope == LogoutScope::AllAppsAndIdp { session.idp_sessions.len() } else { 0 };
-        let asked = logout.legs.iter().filter(|leg| leg.is_idp()).count();
-        assert_eq!(asked, idps, "I3: IdP sessions of {}", logout.id);
-        let is_client = |app_number: usize| {
-            session.app_sessions.iter().any(|held| held.client == app(app_number))
+            .find(|leg| matches!(&leg.party, Party::App { client, .. } if client == app));
+        leg?.outcome()
+    }
+
+    /// I3, I8: a person's logout is what their ticks say, read off decision 0017, and nothing else.
+    fn check_ticks(&self, logout: &Logout, known: &Session, changes: &[Change]) {
+        let mut found = (logout.document.ends, logout.document.scope, Vec::new(), Vec::new());
+        found.2.extend(changes.iter().filter_map(|change| match change {
+            Change::EndAppSession { app, .. } => Some(app.client.clone()),
+            _ => None,
+        }));
+        found.3.extend(logout.document.left.iter().map(ToString::to_string));
+        found.2.sort();
+        found.3.sort();
+        let by = self.truth.ticked.iter().filter(|form| form.cookie == Some(known.cookie));
+        let wanted: Vec<_> = by.map(|form| wanted(&form.ticks, &known.session)).collect();
+        assert!(wanted.contains(&found), "I3: nobody ticked so: {found:?}, but {wanted:?}");
+    }
+
+    /// I12: where an IdP was to be asked for somebody, or could not be, and has not confirmed yet, the
+    /// next sign-in there is held back.
+    fn check_locks(&self, logout: &Logout, changes: &[Change]) {
+        let locks = match logout.document.reason {
+            Reason::RpInitiated | Reason::Person | Reason::Admin | Reason::Offboarded => true,
+            // Who is there is another person, or has just signed out at the IdP.
+            Reason::SwitchedUser | Reason::IdpInitiated => false,
+            Reason::Expired => return,
         };
-        assert!((0..APPS).any(is_client) || session.app_sessions.is_empty());
-        if logout.document.reason == Reason::IdpInitiated {
-            self.check_idp_may(logout, session, changes);
+        // By how much an IdP's clock may go behind ours.
+        let old = logout.created_at.minus(std::time::Duration::from_secs(60));
+        for leg in logout.legs.iter().filter(|leg| leg.is_idp()) {
+            let set = changes.iter().find_map(|change| match change {
+                Change::AddReloginLock(lock) if lock.leg == leg.id => Some(lock),
+                _ => None,
+            });
+            let expected = locks && leg.outcome() != Some(LegOutcome::Confirmed);
+            assert_eq!(set.is_some(), expected, "I12: a lock of {:?}", leg.party);
+            assert!(set.is_none_or(|lock| lock.fresh_after >= old), "I12: {set:?} is too weak");
         }
     }
 
@@ -140,8 +266,14 @@ impl World<'_> {
         assert!(advances, "I5: a leg is written without the version of its logout");
         let before = known.logout.leg(leg.id).expect("it was found by it");
         assert_eq!(leg.party, before.party);
-        if let (Some(old), Some(new)) = (&before.asked, &leg.asked) {
+        let again = leg.tried_again_at > before.tried_again_at;
+        if again {
+            self.check_try_again(&known.logout, before);
+        } else if let (Some(old), Some(new)) = (&before.asked, &leg.asked) {
             assert_eq!(old, new, "I5: {} was asked, and is asked something else", leg.id);
+        }
+        if again && leg.outcome() == before.outcome() {
+            return;
         }
         let LegState::Closed { outcome, .. } = &leg.state else {
             let retried = leg.retried_at != before.retried_at;
@@ -160,14 +292,45 @@ impl World<'_> {
             }
             Party::App { client, channel: AppChannel::FrontChannel { .. } } => {
                 assert!(before.is_open(), "I5: {client} has an outcome already");
-                self.check_frame_outcome(&known.logout, before, *outcome);
+                let again = self.has_come_again(known, client);
+                self.check_frame_outcome(&known.logout, before, *outcome, again);
             }
             Party::App { client, channel: AppChannel::BackChannel } => {
                 assert!(before.is_open(), "I5: {client} has an outcome already");
-                let since = before.retried_at.unwrap_or(known.logout.created_at);
-                self.check_app_outcome(&known.logout, client, *outcome, since);
+                self.check_app_outcome(known, before, client, *outcome);
             }
         }
+    }
+
+    fn note_question(&mut self, leg: &Leg) {
+        let mut known = self.model.logouts.values().map(|known| &known.logout);
+        let logout = known.find(|logout| logout.leg(leg.id).is_some()).expect("a known leg");
+        if let Some(asked) = &leg.asked
+            && !self.truth.asked.iter().any(|(known, _)| known == asked)
+        {
+            self.truth.asked.push((asked.clone(), logout.id));
+        }
+    }
+
+    /// Whether an app that ended alone has come into the session again.
+    fn has_come_again(&self, known: &KnownLogout, app: &ClientId) -> bool {
+        let document = &known.logout.document;
+        let session = &self.model.sessions[&document.browser_session];
+        document.ends == Ends::Apps && session.has_joined_since(app, known.begun)
+    }
+
+    /// I5: an IdP is asked once more only while that can help, and never for somebody else.
+    fn check_try_again(&self, logout: &Logout, before: &Leg) {
+        use LegOutcome::{NoAnswer, NotSent, Refused, Unconfirmed};
+        let day = std::time::Duration::from_secs(24 * 3600);
+        let was = before.outcome();
+        assert!(
+            before.is_idp()
+                && matches!(was, Some(NoAnswer | NotSent | Refused | Unconfirmed))
+                && logout.document.reason != Reason::SwitchedUser
+                && self.now < logout.created_at.plus(day),
+            "I5: {before:?} is asked once more"
+        );
     }
 
     fn check_idp_outcome(
@@ -181,10 +344,17 @@ impl World<'_> {
         use LegOutcome::{Confirmed, NoAnswer, NotSent, Partial, Refused, Unconfirmed};
         let late = self.now >= logout.deadline;
         let was = before.outcome();
+        let again = leg.tried_again_at > before.tried_again_at;
         assert!(
-            matches!(was, None | Some(NoAnswer | Unconfirmed)),
+            matches!(was, None | Some(NoAnswer | Unconfirmed))
+                || before.tried_again_at.is_some()
+                || again,
             "I5: {was:?} of idp-{idp} becomes {outcome}"
         );
+        if again {
+            let never_asked = was == Some(NotSent) && matches!(outcome, NoAnswer | Unconfirmed);
+            return assert!(never_asked, "I5: {was:?} of idp-{idp} becomes {outcome}");
+        }
         match outcome {
             Confirmed | Partial | Refused => {
                 let asked = leg.asked.as_ref().map(|asked| &asked.request_id);
@@ -221,8 +391,8 @@ impl World<'_> {
     }
 
     /// Of a frame nothing comes back but the browser.
-    fn check_frame_outcome(&self, logout: &Logout, before: &Leg, outcome: LegOutcome) {
-        let late = self.now >= logout.deadline;
+    fn check_frame_outcome(&self, logout: &Logout, before: &Leg, outcome: LegOutcome, again: bool) {
+        let late = self.now >= logout.deadline || again;
         let shown = matches!(before.state, LegState::Waiting { .. });
         match outcome {
             LegOutcome::Unconfirmed => assert!(shown, "I8: {outcome}, and it was not shown"),
@@ -234,13 +404,14 @@ impl World<'_> {
 
     fn check_app_outcome(
         &self,
-        logout: &Logout,
+        known: &KnownLogout,
+        before: &Leg,
         client: &ClientId,
         outcome: LegOutcome,
-        since: Timestamp,
     ) {
+        let logout = &known.logout;
         let of = |told: &super::parties::Told| {
-            app(told.app) == *client && told.sid == logout.document.sid
+            app(told.app) == *client && told.sid == logout.document.sid && told.at >= known.begun
         };
         match outcome {
             LegOutcome::Confirmed => {
@@ -249,8 +420,10 @@ impl World<'_> {
             LegOutcome::Refused => {
                 assert!(self.truth.declined.iter().any(of), "I8: {client} never said no");
             }
+            // It would end what the person has begun anew.
+            LegOutcome::DeadLetter | LegOutcome::NotSent if self.has_come_again(known, client) => {}
             LegOutcome::DeadLetter => {
-                let tried = self.now.since(since);
+                let tried = self.now.since(before.retried_at.unwrap_or(logout.created_at));
                 let longest = std::time::Duration::from_secs(4 * 3600);
                 assert!(tried + longest >= retry::GIVE_UP_AFTER, "I3: given up after {tried:?}");
             }
@@ -300,7 +473,7 @@ impl World<'_> {
                     let url = matches!(&leg.party, Party::Idp { rung: Rung::Url { .. }, .. });
                     let shown =
                         leg.is_frame() && before.state == LegState::Planned && leg.is_open();
-                    let sent = (before.asked.is_none() && leg.asked.is_some()) || shown;
+                    let sent = (before.asked != leg.asked && leg.asked.is_some()) || shown;
                     let visited = url && leg.outcome() == Some(LegOutcome::Unconfirmed);
                     if sent || visited {
                         expected.push((LegSent, Some(id)));
@@ -328,4 +501,57 @@ impl World<'_> {
         found.sort_by_key(order);
         assert_eq!(found, expected, "I10: {changes:?}");
     }
+}
+
+/// I3: a logout that leaves the session alive tells those whose part it ends, and asks no IdP.
+fn check_apps_alone(logout: &Logout, changes: &[Change]) {
+    let ended = changes.iter().filter_map(|change| match change {
+        Change::EndAppSession { app, .. } => Some(app.client.clone()),
+        _ => None,
+    });
+    let mut ended: Vec<ClientId> = ended.collect();
+    ended.sort();
+    assert!(!ended.is_empty(), "I3: {} ends nothing", logout.id);
+    assert_eq!(apps_of(logout), ended, "I3: apps of {}", logout.id);
+    assert!(!logout.legs.iter().any(Leg::is_idp), "I3: {} asks an IdP", logout.id);
+}
+
+/// The apps that have a leg, sorted.
+fn apps_of(logout: &Logout) -> Vec<ClientId> {
+    let app = |leg: &Leg| match &leg.party {
+        Party::App { client, .. } => Some(client.clone()),
+        Party::Idp { .. } => None,
+    };
+    let mut apps: Vec<ClientId> = logout.legs.iter().filter_map(app).collect();
+    apps.sort();
+    apps
+}
+
+/// What ends, how far it goes, which apps end alone, and who is left: the table of decision 0017.
+fn wanted(
+    ticks: &Ticks,
+    session: &BrowserSession,
+) -> (Ends, LogoutScope, Vec<ClientId>, Vec<String>) {
+    let apps = session.app_sessions.iter().map(|held| PartyId::of_app(&held.client));
+    let idps = session.idp_sessions.iter().map(|held| PartyId::Idp { idp: held.idp.clone() });
+    let (apps, mut idps): (Vec<_>, Vec<_>) = (apps.collect(), idps.collect());
+    idps.dedup();
+    let is_ticked = |party: &&PartyId| ticks.ticked.contains(party);
+    let is_refused = |party: &&PartyId| ticks.shown.contains(party) && !is_ticked(party);
+    let (ends, scope, left): (_, _, Vec<&PartyId>) = if idps.iter().any(|idp| is_ticked(&idp)) {
+        let left = apps.iter().chain(&idps).filter(is_refused);
+        (Ends::Session, LogoutScope::AllAppsAndIdp, left.collect())
+    } else if !apps.iter().any(|app| is_refused(&app)) {
+        (Ends::Session, LogoutScope::AllApps, idps.iter().collect())
+    } else {
+        let left = apps.iter().chain(&idps).filter(|party| !is_ticked(party));
+        (Ends::Apps, LogoutScope::AllApps, left.collect())
+    };
+    let alone = session.app_sessions.iter().map(|held| &held.client);
+    let alone = alone.filter(|app| ends == Ends::Apps && is_ticked(&&PartyId::of_app(app)));
+    let mut alone: Vec<ClientId> = alone.cloned().collect();
+    let mut left: Vec<String> = left.into_iter().map(ToString::to_string).collect();
+    alone.sort();
+    left.sort();
+    (ends, scope, alone, left)
 }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::installation::{IDPS, SP, entity, idp};
 use super::parties::{IdpLogin, SignIn, name_of, subject_of};
-use super::wish::{Button, Wish};
+use super::wish::{Button, Form, Prompt, Wish};
 use super::world::World;
 use crate::change::{Change, VerifiedSignIn};
 use crate::clock::Timestamp;
 use crate::id::LegId;
+use crate::logout::Ticks;
 use crate::saml::{LogoutRequest, SessionIndex};
 use crate::secret::Token;
 use crate::session::SignedIn;
@@ -38,12 +39,18 @@ pub(super) enum Mail {
     Question { browser: usize, handle: Token, csrf: String },
     /// An IdP has not answered yet.
     Waiting { browser: usize, handle: Option<Token>, leg: LegId },
+    /// The end of a logout, and the IdPs that can be asked once more.
+    End { browser: usize, handle: Token, legs: Vec<LegId> },
+    /// The person wants to use an app again that they have just left.
+    Again { browser: usize, app: usize },
+    /// The person's own page, with nothing ticked yet.
+    PersonPage { browser: usize, form: Box<Form> },
 }
 
 impl World<'_> {
     pub(super) fn deliver(&mut self, at: usize) {
         // Most things happen once; a double click, a reload or a replay makes it twice.
-        let mail = match self.dice.percent(75) {
+        let mail = match self.dice.percent(82) {
             true => self.mail.swap_remove(at),
             false => self.mail[at].clone(),
         };
@@ -56,6 +63,10 @@ impl World<'_> {
             }
             Mail::Relogin { browser, handle, sign_in, csrf } => {
                 let anyway = self.dice.percent(60);
+                if anyway {
+                    let sign_in = &self.truth.sign_ins[sign_in];
+                    self.truth.anyway.insert(sign_in.assertion_id.clone());
+                }
                 self.ask(Wish::Relogin { browser, handle, sign_in, csrf, anyway });
             }
             Mail::Code { app, code } => self.ask(Wish::Redeem { app, code }),
@@ -88,6 +99,27 @@ impl World<'_> {
                     false => Button::StaySignedIn,
                 };
                 self.ask(Wish::Press { browser, handle, button, csrf });
+            }
+            Mail::End { browser, handle, legs } => {
+                let leg = self.dice.one_of(&legs);
+                let wish = press(browser, &handle, Button::TryAgain(leg));
+                self.ask(wish);
+            }
+            Mail::Again { browser, app } => {
+                let (idp, prompt) = (self.some_idp(), Prompt::None);
+                self.ask(Wish::Authorize { browser, app, idp, prompt });
+            }
+            Mail::PersonPage { browser, form } => {
+                let shown = form.ticks.shown.clone();
+                let everything = self.dice.percent(15);
+                let is_ticked = |_: &_| everything || self.dice.percent(45);
+                let ticked = shown.iter().filter(is_ticked).cloned().collect();
+                let form = Box::new(Form { ticks: Ticks { shown, ticked }, ..*form });
+                self.ask(Wish::PersonForm { browser, form: form.clone() });
+                // A double click.
+                if self.dice.percent(15) {
+                    self.ask(Wish::PersonForm { browser, form });
+                }
             }
             Mail::Waiting { handle: None, .. } => {}
             Mail::Waiting { browser, handle: Some(handle), leg } => {
@@ -123,39 +155,36 @@ impl World<'_> {
             .logins
             .iter()
             .rposition(|login| login.alive && (login.idp, login.browser) == (number, browser));
-        // Mostly its own person; now and then somebody else sits down at it.
         let login = match held {
-            Some(held) if self.dice.percent(85) => {
-                // Not every IdP does as it is told.
-                if force && self.dice.percent(70) {
-                    self.truth.logins[held].since = Timestamp::from_seconds(now.as_seconds());
-                }
-                held
-            }
+            // Mostly its own person; now and then somebody else sits down at it.
+            Some(held) if self.dice.percent(85) => self.sign_in_at_held(held, force),
             _ => {
                 let person = if browser == 2 { 1 } else { 0 };
                 let person = if self.dice.percent(10) { 1 - person } else { person };
-                let index = format!("_index-{}", self.truth.logins.len());
-                let index = (number != 1).then(|| SessionIndex::parse(&index).unwrap());
-                // SAML's times are whole seconds here, as they are in the messages.
-                let since = Timestamp::from_seconds(now.as_seconds());
-                let login = IdpLogin { idp: number, browser, person, index, since, alive: true };
-                self.truth.logins.push(login);
-                self.truth.logins.len() - 1
+                self.log_in(number, browser, person)
             }
         };
         let login = &self.truth.logins[login];
-        let name = name_of(number, login.person);
+        let asked = self.model.authn_requests.get(&authn_request);
+        // `/saml/acs` accepts no sign-in that is older than the app demanded, and the app hears so.
+        let skew = Duration::from_secs(60);
+        let earliest = asked.and_then(|asked| asked.authn_not_before);
+        if earliest.is_some_and(|earliest| login.since < earliest.minus(skew)) {
+            self.tally.note("sign-in: older than prompt=login demands");
+            return self.history.note(now, "sign in", || format!("idp-{number}: too old"));
+        }
+        let name = login.name.clone();
         let sign_in = SignIn {
             idp: number,
             assertion_id: format!("_assertion-{}", self.truth.sign_ins.len()),
             name: name.clone(),
+            subject: subject_of(number, login.person),
             index: login.index.clone(),
             instant: login.since,
-            asked: self.model.authn_requests.get(&authn_request).copied(),
+            asked: asked.map(|asked| asked.step),
             completed: false,
         };
-        let subject = subject_of(number, login.person);
+        let subject = sign_in.subject.clone();
         let verified = VerifiedSignIn {
             request_id: authn_request,
             idp: idp(number),
@@ -188,6 +217,41 @@ impl World<'_> {
         self.truth.sign_ins.push(sign_in);
         let sign_in = self.truth.sign_ins.len() - 1;
         self.mail.push(Mail::SignedIn { browser, handle, sign_in });
+    }
+
+    /// The IdP knows the browser. Not every IdP does as it is told.
+    fn sign_in_at_held(&mut self, held: usize, force: bool) -> usize {
+        let IdpLogin { idp, browser, person, .. } = self.truth.logins[held];
+        let choice = self.dice.below(100);
+        match (force, choice) {
+            (true, 0..35) => {
+                self.truth.logins[held].since = Timestamp::from_seconds(self.now.as_seconds());
+                held
+            }
+            // It begins another session for the same browser, and the old one goes on.
+            (true, 35..70) | (false, 0..10) => {
+                self.tally.note("sign-in: a further session of the same IdP");
+                self.log_in(idp, browser, person)
+            }
+            (true, _) => {
+                self.tally.note("sign-in: by an old session, in spite of ForceAuthn");
+                held
+            }
+            (false, _) => held,
+        }
+    }
+
+    /// A person authenticates at an IdP.
+    fn log_in(&mut self, idp: usize, browser: usize, person: usize) -> usize {
+        let number = self.truth.logins.len();
+        let index = format!("_index-{number}");
+        let index = (idp != 1).then(|| SessionIndex::parse(&index).unwrap());
+        let name = name_of(idp, person, number);
+        // SAML's times are whole seconds here, as they are in the messages.
+        let since = Timestamp::from_seconds(self.now.as_seconds());
+        let login = IdpLogin { idp, browser, person, name, index, since, alive: true };
+        self.truth.logins.push(login);
+        number
     }
 
     pub(super) fn some_browser(&mut self) -> usize {

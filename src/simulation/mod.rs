@@ -30,6 +30,7 @@ mod parties;
 mod people;
 mod sign_ins;
 mod strangers;
+mod tally;
 mod trace;
 mod wish;
 mod world;

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::audit::AuditEvent;
 use crate::change::{Change, EndedPrincipal, LogoutQuestion};
 use crate::clock::Timestamp;
-use crate::id::{BrowserSessionId, IdpId, LegId, LogoutId};
-use crate::logout::Logout;
+use crate::id::{BrowserSessionId, ClientId, IdpId, LegId, LogoutId};
 use crate::logout::relogin_lock::ReloginLock;
+use crate::logout::{Ends, Logout};
 use crate::secret::TokenHash;
 use crate::session::BrowserSession;
 
@@ -17,14 +17,13 @@ pub(super) struct Model {
     pub(super) sessions: BTreeMap<BrowserSessionId, Session>,
     pub(super) logouts: BTreeMap<LogoutId, KnownLogout>,
     pub(super) codes: BTreeMap<TokenHash, Code>,
-    /// Access tokens and the sessions that they are of.
-    pub(super) tokens: BTreeMap<TokenHash, (BrowserSessionId, TokenHash)>,
+    pub(super) tokens: BTreeMap<TokenHash, Access>,
     pub(super) questions: BTreeMap<TokenHash, LogoutQuestion>,
     pub(super) ended: BTreeMap<(IdpId, String), EndedPrincipal>,
     /// What keeps a browser from being signed in again by itself, and since which step.
     pub(super) locks: BTreeMap<LegId, (ReloginLock, u64)>,
-    /// Those that wait, and since which step.
-    pub(super) authn_requests: BTreeMap<String, u64>,
+    /// Those that wait.
+    pub(super) authn_requests: BTreeMap<String, AskedIdp>,
     assertions: BTreeSet<(IdpId, String)>,
     held: BTreeSet<TokenHash>,
     /// Everything that was recorded of a logout.
@@ -38,16 +37,36 @@ pub(super) struct Session {
     pub(super) ended: Option<u64>,
     /// Which assertions it rests on.
     pub(super) assertions: Vec<String>,
+    /// Every app that has ever taken part in it, as often as it came in, and at which step.
+    pub(super) joined: Vec<(ClientId, u64)>,
+}
+
+/// An AuthnRequest.
+pub(super) struct AskedIdp {
+    pub(super) step: u64,
+    pub(super) authn_not_before: Option<Timestamp>,
 }
 
 pub(super) struct KnownLogout {
     pub(super) logout: Logout,
     pub(super) handle: TokenHash,
+    /// The step at which it began.
+    pub(super) begun: u64,
 }
 
 pub(super) struct Code {
     pub(super) session: BrowserSessionId,
+    pub(super) client: ClientId,
     pub(super) redeemed: bool,
+    /// The step at which it was deleted, because its app's part in the session ended alone.
+    pub(super) ended: Option<u64>,
+}
+
+/// An access token, by the session and the code that it came of, and who holds it.
+pub(super) struct Access {
+    pub(super) session: BrowserSessionId,
+    code: TokenHash,
+    client: ClientId,
 }
 
 impl Model {
@@ -81,10 +100,18 @@ impl Model {
             }
             Change::AddCode(code) => (!self.codes.contains_key(&code.hash), "AddCode"),
             Change::RedeemCode { hash } => {
-                (self.codes.get(hash).is_some_and(|code| !code.redeemed), "RedeemCode")
+                let code = self.codes.get(hash).filter(|code| code.ended.is_none());
+                (code.is_some_and(|code| !code.redeemed), "RedeemCode")
             }
             Change::AddAccessToken(token) => {
                 (!self.tokens.contains_key(&token.hash), "AddAccessToken")
+            }
+            Change::EndAppSession { browser_session, app, .. } => {
+                let known = self.sessions.get(browser_session);
+                let held = known.is_some_and(|known| {
+                    known.session.app_sessions.iter().any(|held| held.id == app.id)
+                });
+                (held, "EndAppSession")
             }
             Change::TakeLogoutQuestion { handle } => {
                 (self.questions.contains_key(handle), "TakeLogoutQuestion")
@@ -150,7 +177,8 @@ impl Model {
     ) {
         match change {
             Change::AddAuthnRequest(request) => {
-                self.authn_requests.insert(request.id.clone(), step);
+                let authn_not_before = request.wanted.authn_not_before;
+                self.authn_requests.insert(request.id.clone(), AskedIdp { step, authn_not_before });
             }
             Change::TakeAuthnRequest { id } => {
                 self.authn_requests.remove(id);
@@ -175,8 +203,13 @@ impl Model {
                     ..(**session).clone()
                 };
                 let id = session.id;
-                let known =
-                    Session { session, cookie: *cookie, ended: None, assertions: Vec::new() };
+                let known = Session {
+                    session,
+                    cookie: *cookie,
+                    ended: None,
+                    assertions: Vec::new(),
+                    joined: Vec::new(),
+                };
                 self.sessions.insert(id, known);
             }
             Change::AdvanceBrowserSession { id, idle_until, expires_at, cookie, .. } => {
@@ -199,24 +232,41 @@ impl Model {
                 held.sort_by_key(|session| session.id);
             }
             Change::AddAppSession { browser_session, app } => {
-                let apps = &mut self.session(*browser_session).session.app_sessions;
+                let known = self.session(*browser_session);
+                let apps = &mut known.session.app_sessions;
                 if !apps.iter().any(|other| other.client == app.client) {
                     apps.push(app.clone());
                     apps.sort_by_key(|app| app.id);
+                    known.joined.push((app.client.clone(), step));
+                }
+            }
+            Change::EndAppSession { browser_session, app, codes } => {
+                let apps = &mut self.session(*browser_session).session.app_sessions;
+                apps.retain(|held| held.id != app.id);
+                let own = |access: &Access| {
+                    access.session == *browser_session && access.client == app.client
+                };
+                self.tokens.retain(|_, access| !own(access));
+                for hash in codes {
+                    self.codes.get_mut(hash).expect("a code that was read").ended = Some(step);
                 }
             }
             Change::AddCode(code) => {
-                let session = code.browser_session;
-                self.codes.insert(code.hash, Code { session, redeemed: false });
+                let (session, client) =
+                    (code.browser_session, code.grant.binding.client_id.clone());
+                let known = Code { session, client, redeemed: false, ended: None };
+                self.codes.insert(code.hash, known);
             }
             Change::RedeemCode { hash } => {
                 self.codes.get_mut(hash).expect("a code that can be redeemed").redeemed = true;
             }
             Change::AddAccessToken(token) => {
-                self.tokens.insert(token.hash, (token.browser_session, token.code));
+                let (session, code) = (token.browser_session, token.code);
+                let access = Access { session, code, client: token.client.clone() };
+                self.tokens.insert(token.hash, access);
             }
             Change::RevokeAccessTokensOf { code } => {
-                self.tokens.retain(|_, (_, of)| of != code);
+                self.tokens.retain(|_, access| access.code != *code);
             }
             Change::AskLogout { handle, question, .. } => {
                 self.questions.insert(*handle, (**question).clone());
@@ -225,8 +275,9 @@ impl Model {
                 self.questions.remove(handle);
             }
             Change::BeginLogout { logout, handle } => {
-                let known = KnownLogout { logout: (**logout).clone(), handle: *handle };
-                self.logouts.insert(logout.id, known);
+                let (logout, handle) = ((**logout).clone(), *handle);
+                let known = KnownLogout { logout, handle, begun: step };
+                self.logouts.insert(known.logout.id, known);
             }
             Change::AdvanceLogout { id, answered_at, settled_at, .. } => {
                 let logout = &mut self.logouts.get_mut(id).expect("a known logout").logout;
@@ -283,8 +334,33 @@ impl Model {
         self.logouts.values().find(|known| known.handle == handle)
     }
 
+    /// The logout that ended the session.
     pub(super) fn of_session(&self, id: BrowserSessionId) -> Option<&KnownLogout> {
-        self.logouts.values().find(|known| known.logout.document.browser_session == id)
+        self.logouts.values().find(|known| {
+            let document = &known.logout.document;
+            document.browser_session == id && document.ends == Ends::Session
+        })
+    }
+}
+
+impl Session {
+    /// Whether it is wrong to tell this app of its end: the app takes part, and did not come in again
+    /// only since this step.
+    pub(super) fn is_alive_for(&self, app: &ClientId, step: u64) -> bool {
+        self.ended.is_none() && self.holds(app) && !self.has_joined_since(app, step)
+    }
+
+    /// Whether this app has come in since this step.
+    pub(super) fn has_joined_since(&self, app: &ClientId, step: u64) -> bool {
+        self.joined.iter().any(|(joined, at)| joined == app && *at >= step)
+    }
+
+    pub(super) fn was_joined_by(&self, app: &ClientId) -> bool {
+        self.has_joined_since(app, 0)
+    }
+
+    pub(super) fn holds(&self, app: &ClientId) -> bool {
+        self.session.app_sessions.iter().any(|held| held.client == *app)
     }
 }
 

@@ -1,10 +1,10 @@
 //! Who takes part besides us, and what is true of them, whatever our database says.
 
-use super::installation::{entity, idp};
+use super::installation::{ATTRIBUTE, TRANSIENT, entity, idp};
 use crate::change::LogoutQuestion;
 use crate::clock::Timestamp;
-use crate::id::{IdpId, LegId};
-use crate::logout::LegOutcome;
+use crate::id::{IdpId, LegId, LogoutId};
+use crate::logout::{Asked, LegOutcome, Ticks};
 use crate::oidc::{Subject, SubjectSource};
 use crate::saml::{LogoutRequest, NameId, SessionIndex};
 use crate::secret::{Token, TokenHash};
@@ -24,6 +24,7 @@ pub(super) struct IdpLogin {
     pub(super) idp: usize,
     pub(super) browser: usize,
     pub(super) person: usize,
+    pub(super) name: NameId,
     pub(super) index: Option<SessionIndex>,
     pub(super) since: Timestamp,
     pub(super) alive: bool,
@@ -34,6 +35,7 @@ pub(super) struct SignIn {
     pub(super) idp: usize,
     pub(super) assertion_id: String,
     pub(super) name: NameId,
+    pub(super) subject: Subject,
     pub(super) index: Option<SessionIndex>,
     pub(super) instant: Timestamp,
     /// The step at which we asked for it; nothing, if nobody asks any more.
@@ -63,10 +65,17 @@ pub(super) struct IssuedRequest {
     pub(super) answered: Option<u64>,
 }
 
-/// What an app was told over the back channel and agreed to.
+/// What an app was told over the back channel and agreed to, and at which step.
 pub(super) struct Told {
     pub(super) app: usize,
     pub(super) sid: String,
+    pub(super) at: u64,
+}
+
+/// What a person sent back of their own page, and with which session cookie.
+pub(super) struct Ticked {
+    pub(super) cookie: Option<TokenHash>,
+    pub(super) ticks: Ticks,
 }
 
 /// Tokens that an app holds.
@@ -96,16 +105,29 @@ pub(super) struct Truth {
     pub(super) off_boarded: Vec<(Subject, u64, u64)>,
     /// Every question that was asked, also when it is answered.
     pub(super) questions: std::collections::BTreeMap<TokenHash, LogoutQuestion>,
+    /// Every question that an IdP was asked through a browser, also when another has taken its place.
+    pub(super) asked: Vec<(Asked, LogoutId)>,
+    pub(super) ticked: Vec<Ticked>,
+    /// Assertions that their person said yes to, although a re-login lock refused them.
+    pub(super) anyway: std::collections::BTreeSet<String>,
     /// The steps at which a node did not hear what became of its commit.
     pub(super) unknown: Vec<u64>,
 }
 
-/// The name that an IdP has for a person, with every attribute that a NameID can have.
-pub(super) fn name_of(idp: usize, person: usize) -> NameId {
+/// The name that an IdP has for a person, with every attribute that a NameID can have. The last one
+/// makes a new name for every `login`.
+pub(super) fn name_of(idp: usize, person: usize, login: usize) -> NameId {
     let text = |text: &str| Some(text.to_owned());
     NameId {
-        value: format!("person {person} <of> idp & {idp} "),
-        format: (idp != 3).then(|| crate::saml::name_id::PERSISTENT.to_owned()),
+        value: match idp {
+            TRANSIENT => format!("somebody {login}"),
+            _ => format!("person {person} <of> idp & {idp} "),
+        },
+        format: match idp {
+            TRANSIENT => text(crate::saml::name_id::TRANSIENT),
+            3 => None,
+            _ => text(crate::saml::name_id::PERSISTENT),
+        },
         name_qualifier: match idp {
             0 => Some(entity(0).to_string()),
             1 => text(""),
@@ -118,8 +140,11 @@ pub(super) fn name_of(idp: usize, person: usize) -> NameId {
 
 /// The `sub` of a person who comes by this IdP.
 pub(super) fn subject_of(idp: usize, person: usize) -> Subject {
-    let name = name_of(idp, person).value;
-    Subject::derive(&[1; 32], entity(idp).as_str(), &SubjectSource::NameId, &name)
+    let (source, value) = match idp {
+        TRANSIENT => (SubjectSource::Attribute(ATTRIBUTE.to_owned()), format!("person {person}")),
+        _ => (SubjectSource::NameId, name_of(idp, person, 0).value),
+    };
+    Subject::derive(&[1; 32], entity(idp).as_str(), &source, &value)
 }
 
 pub(super) fn number_of(id: &IdpId) -> usize {

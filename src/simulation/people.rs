@@ -1,24 +1,34 @@
 //! What people and apps begin.
 
 use super::answers::{claims_of, target_of};
-use super::installation::{APPS, ISSUER, app};
+use super::installation::{APPS, ISSUER, TRANSIENT, app};
+use super::model::Session;
 use super::parties::{Told, subject_of};
-use super::wish::Wish;
+use super::wish::{Prompt, Wish};
 use super::world::World;
+use crate::id::LogoutId;
+use crate::logout::LegOutcome::{DeadLetter, Refused};
+use crate::logout::Logout;
 use crate::outbound::SendError;
 use crate::use_cases::Arrival;
 
 impl World<'_> {
     pub(super) fn begin_something(&mut self) {
         let browser = self.some_browser();
+        // Who is not signed in mostly wants to be.
+        let is_out = self.browsers[browser].session.is_none();
+        if is_out && self.dice.percent(65) {
+            return self.sign_in(browser, Prompt::Absent);
+        }
         match self.dice.below(100) {
-            0..25 => {
-                let (app, idp) = (self.dice.below(APPS), self.some_idp());
-                let silent = self.dice.percent(35);
-                self.ask(Wish::Authorize { browser, app, idp, silent });
+            0..46 => {
+                let prompts = [(50, Prompt::Absent), (15, Prompt::None), (35, Prompt::Login)];
+                let prompt = self.dice.weighted(&prompts);
+                self.sign_in(browser, prompt);
             }
-            25..70 => self.sign_out_at_app(browser),
-            70..80 => {
+            46..62 => self.sign_out_at_app(browser),
+            62..77 => self.ask(Wish::PersonPage { browser }),
+            77..82 => {
                 let app = self.dice.below(APPS);
                 let federated = if self.dice.percent(50) { "&federated" } else { "" };
                 let to = format!("https://app-{app}.test/bye");
@@ -26,13 +36,24 @@ impl World<'_> {
                 self.truth.targets.push(to);
                 self.ask(Wish::V2Logout { browser, query });
             }
-            80..84 => self.administrator_acts(),
+            82..88 => self.administrator_acts(),
             _ if self.tokens.is_empty() => {}
             _ => {
                 let tokens = self.dice.below(self.tokens.len());
                 self.ask(Wish::Claims { tokens });
             }
         }
+    }
+
+    /// Mostly at the IdP where the browser was last, so that sign-ins meet in one session.
+    fn sign_in(&mut self, browser: usize, prompt: Prompt) {
+        let app = self.dice.below(APPS);
+        let last = self.truth.logins.iter().rfind(|login| login.browser == browser);
+        let idp = match last.map(|login| login.idp) {
+            Some(last) if self.dice.percent(90) => last,
+            _ => self.some_idp(),
+        };
+        self.ask(Wish::Authorize { browser, app, idp, prompt });
     }
 
     fn administrator_acts(&mut self) {
@@ -44,8 +65,20 @@ impl World<'_> {
                 self.ask(Wish::EndLive { session });
             }
             1 if !self.model.logouts.is_empty() => {
-                let at = self.dice.below(self.model.logouts.len());
-                let logout = *self.model.logouts.keys().nth(at).expect("one of them");
+                // Mostly one that it can help.
+                let failed = |logout: &&Logout| {
+                    let mut apps = logout.legs.iter().filter(|leg| !leg.is_idp());
+                    apps.any(|leg| matches!(leg.outcome(), Some(Refused | DeadLetter)))
+                };
+                let all = self.model.logouts.values().map(|known| &known.logout);
+                let helped: Vec<LogoutId> = all.filter(failed).map(|logout| logout.id).collect();
+                let logout = match helped.is_empty() || self.dice.percent(20) {
+                    true => {
+                        let at = self.dice.below(self.model.logouts.len());
+                        *self.model.logouts.keys().nth(at).expect("one of them")
+                    }
+                    false => self.dice.one_of(&helped),
+                };
                 self.ask(Wish::Retry { logout });
             }
             _ => {
@@ -57,7 +90,7 @@ impl World<'_> {
 
     /// Mostly the first, which does what the standard wants.
     pub(super) fn some_idp(&mut self) -> usize {
-        self.dice.weighted(&[(50, 0), (22, 1), (10, 2), (8, 3), (10, 4)])
+        self.dice.weighted(&[(36, 0), (16, 1), (8, 2), (8, 3), (8, 4), (24, TRANSIENT)])
     }
 
     /// With the newest tokens that the app holds, with older ones, with another app's, or without.
@@ -93,11 +126,14 @@ impl World<'_> {
         }
     }
 
-    /// I4: what reaches an app is made for it, now, once, and of a session that is over.
+    /// I4: what reaches an app is made for it, now, once, and of a session that is over, or that the app
+    /// has no part in any more. `since` is the step at which it was sent: who comes in again while it is
+    /// on its way cannot be known.
     pub(super) fn app_is_told(
         &mut self,
         number: usize,
         fields: &[(String, String)],
+        since: u64,
         answer: Result<u16, SendError>,
     ) {
         let [(name, token)] = fields else { panic!("I4: {fields:?}") };
@@ -118,14 +154,15 @@ impl World<'_> {
             .values()
             .filter(|known| claims["sub"] == known.session.subject.as_str())
             .filter(|known| sid.is_none_or(|sid| sid == known.session.sid))
-            .filter(|known| known.session.app_sessions.iter().any(|one| one.client == app(number)))
+            .filter(|known| known.was_joined_by(&app(number)))
             .filter(|known| sid.is_some() || known.ended.is_some())
             .collect();
         assert!(!meant.is_empty(), "I4: app-{number} is told of a session that it never was in");
-        let lives = meant.iter().find(|known| known.ended.is_none());
+        let lives = meant.iter().find(|known| known.is_alive_for(&app(number), since));
         assert!(lives.is_none(), "I4: app-{number} is told of a session that lives");
-        let told = meant.iter().map(|known| Told { app: number, sid: known.session.sid.clone() });
-        let told: Vec<Told> = told.collect();
+        let at = self.history.steps();
+        let told = |known: &&Session| Told { app: number, sid: known.session.sid.clone(), at };
+        let told: Vec<Told> = meant.iter().map(told).collect();
         match answer {
             Ok(200 | 204) => self.truth.told.extend(told),
             Ok(400) => self.truth.declined.extend(told),

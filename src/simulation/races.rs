@@ -1,9 +1,11 @@
 //! Races that a run once found, told step by step.
 
+use super::idps::{Carried, Manner};
 use super::installation::Installation;
 use super::mail::Mail;
-use super::wish::Wish;
+use super::wish::{Button, Prompt, Wish};
 use super::world::World;
+use crate::logout::{Leg, LegOutcome};
 
 /// A world in which nothing fails, and nobody begins anything by chance.
 fn calm(installation: &mut Installation) -> World<'_> {
@@ -15,7 +17,7 @@ fn calm(installation: &mut Installation) -> World<'_> {
 /// Somebody has signed in at the IdP, and the browser is on its way back to us.
 fn on_its_way_back(world: &mut World<'_>) -> Wish {
     let browser = 0;
-    world.ask(Wish::Authorize { browser, app: 0, idp: 0, silent: false });
+    world.ask(Wish::Authorize { browser, app: 0, idp: 0, prompt: Prompt::Absent });
     world.run_quiet();
     let Some(Mail::AtLogin { browser, idp, authn_request, .. }) = world.mail.pop() else {
         panic!()
@@ -100,6 +102,64 @@ fn the_idp_hears_of_an_app_whose_session_was_ended_by_its_own_sign_in() {
     world.run_quiet();
     assert!(world.truth.requests[0].answered.is_some());
     world.come_to_an_end();
+}
+
+/// Somebody has signed out, waits for the IdP, goes on without it, and has it asked once more. Its answer
+/// to the first question is being read meanwhile.
+#[test]
+fn an_answer_that_is_being_read_does_not_answer_the_question_that_is_asked_anew() {
+    let mut installation = Installation::new();
+    let mut world = calm(&mut installation);
+    let sign_in = on_its_way_back(&mut world);
+    world.ask(sign_in);
+    world.run_quiet();
+    let query = "client_id=app-0&federated&returnTo=https://app-0.test/bye".to_owned();
+    world.truth.targets.push("https://app-0.test/bye".to_owned());
+    world.ask(Wish::V2Logout { browser: 0, query });
+    world.run_quiet();
+    let Some(Mail::Asked { browser, idp, request, .. }) = world.mail.pop() else { panic!() };
+    let says = (Manner::Rightly, LegOutcome::Confirmed, Carried::Without);
+    world.answer(browser, idp, &request, "", says);
+    let Some(Mail::Answer { browser, answer: Some(answer), query }) = world.mail.pop() else {
+        panic!()
+    };
+    world.truth.answers[answer].delivered = true;
+    world.ask_node(0, Wish::IdpAnswer { browser, answer: Some(answer), query });
+    world.let_through(0, "FROM logout");
+
+    let (_, handle) = world.browsers[0].transactions[0].clone();
+    let leg = the_leg(&world).id;
+    world.truth.gave_up.push(leg);
+    for button in [Button::GoOn(Some(leg)), Button::TryAgain(leg)] {
+        let (handle, csrf) = (handle.clone(), String::new());
+        world.ask_node(1, Wish::Press { browser: 0, handle, button, csrf });
+        world.let_through(1, "FROM logout");
+        world.let_through(1, "AdvanceLogout");
+    }
+    assert_ne!(the_leg(&world).asked.as_ref().unwrap().request_id, request.id);
+    world.run_quiet();
+    assert_eq!(the_leg(&world).outcome(), Some(LegOutcome::NoAnswer), "the new one is open");
+
+    // That one is answered, and counts.
+    let Some(Mail::Asked { browser, idp, request, relay_state }) = world.mail.pop() else {
+        panic!()
+    };
+    let says = (Manner::Rightly, LegOutcome::Confirmed, Carried::WithRelayState);
+    world.answer(browser, idp, &request, &relay_state, says);
+    let Some(Mail::Answer { browser, answer: Some(answer), query }) = world.mail.pop() else {
+        panic!()
+    };
+    world.truth.answers[answer].delivered = true;
+    world.ask(Wish::IdpAnswer { browser, answer: Some(answer), query });
+    world.run_quiet();
+    assert_eq!(the_leg(&world).outcome(), Some(LegOutcome::Confirmed));
+    world.come_to_an_end();
+}
+
+/// The only IdP leg there is.
+fn the_leg<'w>(world: &'w World<'_>) -> &'w Leg {
+    let mut legs = world.model.logouts.values().flat_map(|known| &known.logout.legs);
+    legs.find(|leg| leg.is_idp()).expect("an IdP was asked")
 }
 
 #[test]

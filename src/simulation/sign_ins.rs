@@ -64,10 +64,12 @@ impl World<'_> {
     pub(super) fn must_not_be_locked(&self, running: &Running, sign_in: usize) {
         let sign_in = &self.truth.sign_ins[sign_in];
         let index = sign_in.index.as_ref();
+        let subject = sign_in.subject.clone();
         let lock = self.model.locks.values().find(|(lock, step)| {
             *step < running.begun
                 && lock.idp == idp(sign_in.idp)
-                && index.is_some_and(|index| lock.session_indexes.contains(index))
+                && (index.is_some_and(|index| lock.session_indexes.contains(index))
+                    || running.relogin == Some(lock.browser) && lock.subject == subject)
                 && sign_in.instant <= lock.fresh_after
                 && running.begun_at < lock.expires_at
         });

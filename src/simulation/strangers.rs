@@ -19,7 +19,7 @@ impl World<'_> {
             not_on_or_after: None,
             destination: Some(format!("{ISSUER}{}", crate::paths::SAML_LOGOUT)),
             issuer,
-            name_id: name_of(idp, world.dice.below(2)),
+            name_id: name_of(idp, world.dice.below(2), world.dice.below(8)),
             session_indexes: Vec::new(),
             reason: None,
             asynchronous: false,

@@ -2,8 +2,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::installation::{APPS, Installation};
+use super::tally::Tally;
 use super::trace::Trace;
-use super::wish::Wish;
+use super::wish::{Prompt, Wish};
 use super::world::World;
 use crate::store::Kind;
 use crate::store::tests::Scratch;
@@ -16,7 +17,7 @@ fn play(world: &mut World<'_>) {
     // Somebody is signed in already, mostly.
     for _ in 0..world.dice.below(4) {
         let (browser, app, idp) = (world.some_browser(), world.dice.below(APPS), world.some_idp());
-        world.ask(Wish::Authorize { browser, app, idp, silent: false });
+        world.ask(Wish::Authorize { browser, app, idp, prompt: Prompt::Absent });
         for _ in 0..4 {
             world.run_quiet();
             if let Some(last) = world.mail.len().checked_sub(1) {
@@ -25,7 +26,7 @@ fn play(world: &mut World<'_>) {
         }
         world.run_quiet();
     }
-    for _ in 0..40 + world.dice.below(220) {
+    for _ in 0..60 + world.dice.below(280) {
         world.step();
     }
     if world.dice.percent(10) {
@@ -52,40 +53,41 @@ fn whatever_comes_in_between_every_invariant_holds() {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = setting("SLOOP_SIMULATION_THREADS").map_or(threads, |n| n as usize);
     let next = AtomicU64::new(first);
-    let [steps, logouts, sessions] = [const { AtomicU64::new(0) }; 3];
     let work = || {
         let mut installation = Installation::new();
-        let mut found = Vec::new();
+        let (mut found, mut tally) = (Vec::new(), Tally::default());
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= first + runs || found.len() >= 3 {
-                return found;
+                return (found, tally);
             }
             let mut world = World::new(&mut installation, seed, false);
             match catch_unwind(AssertUnwindSafe(|| play(&mut world))) {
-                Ok(()) => {
-                    steps.fetch_add(world.history.steps(), Ordering::Relaxed);
-                    logouts.fetch_add(world.model.logouts.len() as u64, Ordering::Relaxed);
-                    sessions.fetch_add(world.model.sessions.len() as u64, Ordering::Relaxed);
-                }
+                Ok(()) => tally.add(std::mem::take(&mut world.tally)),
                 Err(_) => found.push(seed),
             }
         }
     };
-    let mut found: Vec<u64> = std::thread::scope(|scope| {
+    let begun = std::time::Instant::now();
+    let (mut found, mut tally) = (Vec::new(), Tally::default());
+    std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+        for worker in workers {
+            let (broken, counted) = worker.join().unwrap();
+            found.extend(broken);
+            tally.add(counted);
+        }
     });
     found.sort_unstable();
-    let [steps, logouts, sessions] = [steps, logouts, sessions].map(AtomicU64::into_inner);
-    println!("{runs} runs: {steps} steps, {sessions} sessions, {logouts} logouts");
+    println!("{runs} runs in {:?}", begun.elapsed());
+    tally.print();
     assert!(
         found.is_empty(),
         "runs that break an invariant: {found:?}; to look at one: SLOOP_SIMULATION_SEED={} \
          cargo test --lib simulation -- --nocapture",
         found[0],
     );
-    assert!(logouts > runs / 2 && sessions > runs / 2, "too little happened");
+    tally.check(runs);
 }
 
 /// Prints all that happens in one run.

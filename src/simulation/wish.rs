@@ -4,14 +4,17 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::installation::{ISSUER, SECRET, app};
+use super::parties::Ticked;
 use super::world::World;
 use crate::clock::Timestamp;
 use crate::id::{BrowserSessionId, LegId, LogoutId};
-use crate::logout::Logout;
+use crate::logout::{Logout, Ticks};
 use crate::oidc::{BearerError, Params, Subject};
 use crate::saml::RawQuery;
 use crate::secret::{Token, TokenHash};
-use crate::use_cases::{Arrival, Failure, PageAnswer, ReloginAnswer, Reply, TokenAnswer, UseCases};
+use crate::use_cases::{
+    Arrival, Failure, PageAnswer, PersonForm, ReloginAnswer, Reply, TokenAnswer, UseCases,
+};
 
 #[derive(Clone)]
 pub(super) enum Wish {
@@ -20,7 +23,7 @@ pub(super) enum Wish {
         browser: usize,
         app: usize,
         idp: usize,
-        silent: bool,
+        prompt: Prompt,
     },
     /// The browser comes back from an IdP with a sign-in that was verified.
     Continue {
@@ -73,6 +76,14 @@ pub(super) enum Wish {
         button: Button,
         csrf: String,
     },
+    /// The person opens our own page, or sends its form.
+    PersonPage {
+        browser: usize,
+    },
+    PersonForm {
+        browser: usize,
+        form: Box<Form>,
+    },
     /// The browser brings an IdP's answer.
     IdpAnswer {
         browser: usize,
@@ -107,6 +118,26 @@ pub(super) enum Button {
     StaySignedIn,
     AskAgain,
     GoOn(Option<LegId>),
+    TryAgain(LegId),
+}
+
+/// `prompt` of an app's request (OpenID Connect Core 3.1.2.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Prompt {
+    Absent,
+    None,
+    Login,
+}
+
+/// The form of the person's own page.
+#[derive(Clone, Debug)]
+pub(super) struct Form {
+    pub(super) csrf: String,
+    pub(super) page_seed: String,
+    pub(super) handle: Token,
+    /// The session cookie that the page was shown to.
+    pub(super) cookie: Option<TokenHash>,
+    pub(super) ticks: Ticks,
 }
 
 /// What a node is busy with.
@@ -119,6 +150,8 @@ pub(super) struct Running {
     pub(super) begun_at: Timestamp,
     /// The session cookie that came with it.
     pub(super) cookie: Option<TokenHash>,
+    /// Its re-login cookie.
+    pub(super) relogin: Option<TokenHash>,
     /// The person has closed the tab by now.
     pub(super) abandoned: bool,
 }
@@ -142,11 +175,11 @@ pub(super) enum Answer {
 impl std::fmt::Debug for Wish {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Authorize { browser, app, silent: true, .. } => {
+            Self::Authorize { browser, app, prompt: Prompt::None, .. } => {
                 write!(f, "browser {browser}: app-{app} asks who is signed in")
             }
-            Self::Authorize { browser, app, idp, .. } => {
-                write!(f, "browser {browser}: app-{app} sends it to idp-{idp}")
+            Self::Authorize { browser, app, idp, prompt } => {
+                write!(f, "browser {browser}: app-{app} sends it to idp-{idp}, prompt {prompt:?}")
             }
             Self::Continue { browser, sign_in, .. } => {
                 write!(f, "browser {browser}: continues with _assertion-{sign_in}")
@@ -168,6 +201,12 @@ impl std::fmt::Debug for Wish {
             }
             Self::Press { browser, handle, button, .. } => {
                 write!(f, "browser {browser}: presses {button:?} at {:.8}", handle.expose())
+            }
+            Self::PersonPage { browser } => write!(f, "browser {browser}: opens /logout"),
+            Self::PersonForm { browser, form } => {
+                let ticked: Vec<String> =
+                    form.ticks.ticked.iter().map(|id| id.to_string()).collect();
+                write!(f, "browser {browser}: ticks {ticked:?} of {:.8}", form.handle.expose())
             }
             Self::IdpAnswer { browser, answer, .. } => {
                 write!(f, "browser {browser}: brings answer {answer:?}")
@@ -195,6 +234,8 @@ impl Wish {
             | Self::LogoutPage { browser, .. }
             | Self::FramesDone { browser, .. }
             | Self::Press { browser, .. }
+            | Self::PersonPage { browser }
+            | Self::PersonForm { browser, .. }
             | Self::IdpAnswer { browser, .. } => Some(*browser),
             Self::IdpRequest { browser, .. } => *browser,
             Self::Redeem { .. }
@@ -205,6 +246,41 @@ impl Wish {
             | Self::OffBoard { .. }
             | Self::Retry { .. } => None,
         }
+    }
+
+    /// As it is counted.
+    fn name(&self) -> String {
+        let name = match self {
+            Self::Authorize { prompt, .. } => return format!("wish: sign in, prompt {prompt:?}"),
+            Self::Continue { .. } => "continue a sign-in",
+            Self::Relogin { anyway: true, .. } => "sign in anyway",
+            Self::Relogin { anyway: false, .. } => "stay signed out",
+            Self::Redeem { .. } => "redeem a code",
+            Self::Claims { .. } => "claims",
+            Self::EndSession { arrival, .. } => return format!("wish: end_session by {arrival:?}"),
+            Self::V2Logout { .. } => "v2/logout",
+            Self::LogoutPage { .. } => "a logout's page",
+            Self::FramesDone { .. } => "frames done",
+            Self::Press { button, .. } => match button {
+                Button::SignOut => "press Sign out",
+                Button::StaySignedIn => "press Stay signed in",
+                Button::AskAgain => "press Ask again",
+                Button::GoOn(Some(_)) => "press Go on",
+                Button::GoOn(None) => "press Go on, of nothing",
+                Button::TryAgain(_) => "press Try again",
+            },
+            Self::PersonPage { .. } => "the person's own page",
+            Self::PersonForm { .. } => "ticks of the person's own page",
+            Self::IdpAnswer { .. } => "an IdP's answer",
+            Self::IdpRequest { browser: Some(_), .. } => "an IdP's request in a browser",
+            Self::IdpRequest { browser: None, .. } => "an IdP's request without a cookie",
+            Self::Work => "the worker looks",
+            Self::Expire => "the worker looks whose time is over",
+            Self::EndLive { .. } => "an administrator ends a session",
+            Self::OffBoard { .. } => "an administrator off-boards",
+            Self::Retry { .. } => "an administrator has apps told again",
+        };
+        format!("wish: {name}")
     }
 }
 
@@ -221,7 +297,12 @@ impl World<'_> {
         if matches!(&wish, Wish::EndSession { arrival: Arrival::Post, .. }) {
             cookies.session = None;
         }
+        self.tally.note(wish.name());
         let cookie = cookies.session.as_ref().map(Token::hash);
+        let relogin = cookies.relogin.as_ref().map(Token::hash);
+        if let Wish::PersonForm { form, .. } = &wish {
+            self.truth.ticked.push(Ticked { cookie, ticks: form.ticks.clone() });
+        }
         let (abandoned, begun) = (self.dice.percent(4), self.history.steps());
         self.history.note(self.now, "ask", || {
             let gone = if abandoned { ", and does not wait" } else { "" };
@@ -236,8 +317,8 @@ impl World<'_> {
         let answer = self.node(node).begin(async move {
             let params = |query: &str| Params::parse(query).expect("what we wrote can be read");
             match asked {
-                Wish::Authorize { app: number, idp, silent, .. } => {
-                    let query = authorize_query(number, idp, silent);
+                Wish::Authorize { app: number, idp, prompt, .. } => {
+                    let query = authorize_query(number, idp, prompt);
                     Answer::Reply(use_cases.authorize(&params(&query), &cookies).await)
                 }
                 Wish::Continue { handle, .. } => {
@@ -278,6 +359,12 @@ impl World<'_> {
                         use_cases.answer_logout_page(&handle, button, &csrf, &cookies).await;
                     Answer::Reply(pressed)
                 }
+                Wish::PersonPage { .. } => Answer::Reply(use_cases.person_page(&cookies).await),
+                Wish::PersonForm { form, .. } => {
+                    let Form { csrf, page_seed, handle, ticks, .. } = *form;
+                    let form = PersonForm { csrf, page_seed, handle, ticks, language: None };
+                    Answer::Reply(use_cases.answer_person_page(&form, &cookies).await)
+                }
                 Wish::IdpAnswer { query, .. } => {
                     let message = RawQuery::new(&query).parse().expect("a message of this binding");
                     let heard = use_cases.logout_response_by_redirect(&message, &cookies).await;
@@ -304,7 +391,8 @@ impl World<'_> {
                 }
             }
         });
-        let running = Running { wish, node, answer, begun, begun_at: now, cookie, abandoned };
+        let begun_at = now;
+        let running = Running { wish, node, answer, begun, begun_at, cookie, relogin, abandoned };
         self.running.push(running);
         self.settle(node);
     }
@@ -317,6 +405,7 @@ impl From<Button> for PageAnswer {
             Button::StaySignedIn => Self::StaySignedIn,
             Button::AskAgain => Self::AskAgain,
             Button::GoOn(leg) => Self::GoOn(leg),
+            Button::TryAgain(leg) => Self::TryAgain(leg),
         }
     }
 }
@@ -333,16 +422,20 @@ fn callback(number: usize) -> String {
     format!("https://app-{number}.test/callback")
 }
 
-fn authorize_query(number: usize, idp: usize, silent: bool) -> String {
+fn authorize_query(number: usize, idp: usize, prompt: Prompt) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.append_pair("client_id", app(number).as_str());
     query.append_pair("response_type", "code").append_pair("scope", "openid");
     query.append_pair("redirect_uri", &callback(number)).append_pair("state", "s");
     query.append_pair("nonce", "n");
-    match silent {
-        true => query.append_pair("prompt", "none"),
-        false => query.append_pair("idp", super::installation::idp(idp).as_str()),
+    match prompt {
+        Prompt::None => query.append_pair("prompt", "none"),
+        Prompt::Login => query.append_pair("prompt", "login"),
+        Prompt::Absent => &mut query,
     };
+    if prompt != Prompt::None {
+        query.append_pair("idp", super::installation::idp(idp).as_str());
+    }
     query.finish()
 }
 

@@ -12,6 +12,7 @@ use super::mail::Mail;
 use super::model::Model;
 use super::node::Node;
 use super::parties::{BROWSERS, Browser, Tokens, Truth};
+use super::tally::Tally;
 use super::wish::{Running, Wish};
 use crate::change::Change;
 use crate::clock::Timestamp;
@@ -25,6 +26,7 @@ const NODES: usize = 2;
 pub(super) struct World<'i> {
     pub(super) dice: Dice,
     pub(super) history: History,
+    pub(super) tally: Tally,
     pub(super) now: Timestamp,
     pub(super) installation: &'i mut Installation,
     nodes: Vec<Option<Node>>,
@@ -56,7 +58,8 @@ enum Operation {
         statements: Vec<Statement>,
         changes: Vec<Change>,
     },
-    Post(Posted),
+    /// A request to an app or an IdP, and since which step it is on its way.
+    Post(Posted, u64),
 }
 
 impl<'i> World<'i> {
@@ -67,6 +70,7 @@ impl<'i> World<'i> {
         Self {
             dice,
             history: History::new(told),
+            tally: Tally::default(),
             now: beginning().plus(Duration::from_secs(1)),
             installation,
             nodes,
@@ -96,16 +100,20 @@ impl<'i> World<'i> {
             return self.time_passes();
         }
         match self.dice.below(100) {
-            0..52 if !self.mail.is_empty() => {
-                let next = self.dice.below(self.mail.len());
+            0..60 if !self.mail.is_empty() => {
+                // What has just come is mostly dealt with first.
+                let next = match self.dice.percent(50) {
+                    true => self.mail.len() - 1,
+                    false => self.dice.below(self.mail.len()),
+                };
                 self.deliver(next);
             }
-            0..70 => self.begin_something(),
-            70..77 => self.ask(Wish::Work),
-            77 => self.ask(Wish::Expire),
-            78..88 => self.time_passes(),
-            88..91 => self.crash_or_start(),
-            91..97 => self.idp_begins_logout(),
+            0..83 => self.begin_something(),
+            83..87 => self.ask(Wish::Work),
+            87 => self.ask(Wish::Expire),
+            88..93 => self.time_passes(),
+            93..96 => self.crash_or_start(),
+            96..98 => self.idp_begins_logout(),
             _ => self.stranger_tries(),
         }
     }
@@ -162,8 +170,10 @@ impl<'i> World<'i> {
         let number = self.dice.below(NODES);
         if self.nodes[number].is_some() {
             self.history.note(self.now, "crash", || format!("node {number} dies"));
+            self.tally.note("world: a node dies");
             self.nodes[number] = None;
             for running in self.running.extract_if(.., |running| running.node == number) {
+                self.tally.note("world: a node dies with something under way");
                 let what = || format!("{:?} is answered by nobody", running.wish);
                 self.history.note(self.now, "crash", what);
             }
@@ -245,7 +255,8 @@ impl<'i> World<'i> {
                 }
             }
             while let Ok(posted) = node.posting.try_recv() {
-                self.pending.push(Pending { node: number, operation: Operation::Post(posted) });
+                let operation = Operation::Post(posted, self.history.steps());
+                self.pending.push(Pending { node: number, operation });
             }
             if at_once.is_empty() {
                 break;
@@ -270,7 +281,7 @@ impl<'i> World<'i> {
                     Operation::Database(Asked::Apply { statements, .. }) => {
                         statements.iter().any(|statement| statement.what == what)
                     }
-                    Operation::Lost { .. } | Operation::Post(_) => false,
+                    Operation::Lost { .. } | Operation::Post(..) => false,
                 }
         };
         let found: Vec<usize> =
@@ -309,12 +320,13 @@ impl<'i> World<'i> {
             Operation::Lost { statements, changes } => {
                 if self.dice.percent(50) {
                     let result = self.write(&statements, &changes);
+                    self.tally.note("commit: done when its node has given up");
                     let what = || format!("what node {node} lost comes to {result:?}");
                     self.history.note(self.now, "lost", what);
                 }
                 return;
             }
-            Operation::Post(posted) => self.carry_post(node, posted),
+            Operation::Post(posted, since) => self.carry_post(node, posted, since),
         }
         self.settle(node);
     }
@@ -326,7 +338,7 @@ impl<'i> World<'i> {
     }
 
     /// A request to an app or an IdP arrives, or does not, or its answer does not.
-    fn carry_post(&mut self, node: usize, posted: Posted) {
+    fn carry_post(&mut self, node: usize, posted: Posted, since: u64) {
         let host = posted.url.host_str().unwrap_or_default().to_owned();
         let number = |prefix: &str| -> Option<usize> {
             host.strip_prefix(prefix)?.strip_suffix(".test")?.parse().ok()
@@ -344,13 +356,18 @@ impl<'i> World<'i> {
                 77..90 => Err(self.dice.one_of(&failed)),
                 _ => {
                     // It takes its time, and somebody else comes first.
-                    self.pending.push(Pending { node, operation: Operation::Post(posted) });
+                    let operation = Operation::Post(posted, since);
+                    self.pending.push(Pending { node, operation });
                     return;
                 }
             },
         };
         // A connection may break after the message was understood.
         let arrived = status.is_ok() || (!is_dead && self.dice.percent(50));
+        match &posted.content {
+            Content::Form(_) => self.tally.note(format!("app: {status:?}")),
+            Content::Envelope(_) => self.tally.note(format!("SOAP: {status:?}")),
+        }
         self.history.note(self.now, "post", || {
             let heard = if arrived { "" } else { " (it never heard)" };
             format!("node {node}: {host} answers {status:?}{heard}")
@@ -358,7 +375,9 @@ impl<'i> World<'i> {
         let mut body = Vec::new();
         if arrived {
             match (&posted.content, number("app-"), number("idp-")) {
-                (Content::Form(fields), Some(app), None) => self.app_is_told(app, fields, status),
+                (Content::Form(fields), Some(app), None) => {
+                    self.app_is_told(app, fields, since, status);
+                }
                 (Content::Envelope(envelope), None, Some(idp)) => {
                     body = self.idp_is_asked_by_soap(idp, envelope, status == Ok(200));
                 }

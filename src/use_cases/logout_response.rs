@@ -4,7 +4,6 @@ use crate::audit::{AuditEvent, AuditKind};
 use crate::change::Change;
 use crate::clock::Timestamp;
 use crate::connection::{Connection, UnsignedLogoutResponse};
-use crate::id::LegId;
 use crate::logout::{Answer, Event, Leg, LegOutcome, Logout, Party};
 use crate::saml::{ExpectedAnswer, LogoutResponse, Proof, RedirectMessage, Status, StatusCode};
 use crate::secret::Token;
@@ -78,16 +77,16 @@ impl UseCases {
         let its_browser = by_relay_state || handle.is_some();
         let mut reply = match (answer, its_browser) {
             (Ok(answer), true) => {
-                let event = Event::Answered { leg: leg.id, answer };
+                let event = Event::Answered { leg: leg.id, to: leg.asked.clone(), answer };
                 self.go_on(logout, handle, vec![event], false, now).await?
             }
             (Ok(answer), false) => {
-                let event = Event::Answered { leg: leg.id, answer };
+                let event = Event::Answered { leg: leg.id, to: leg.asked.clone(), answer };
                 self.take_note(logout, vec![event], now).await?
             }
             (Err(reason), true) => {
                 self.record_refused(&logout, &leg, &reason, now).await;
-                let event = unproven(leg.id, &reason);
+                let event = unproven(&leg, &reason);
                 self.go_on(logout, handle, vec![event], false, now).await?
             }
             // Anybody may have written it. The log says so; the audit is not filled by strangers.
@@ -241,7 +240,8 @@ fn describe(status: &Status) -> String {
     }
 }
 
-fn unproven(leg: LegId, reason: &str) -> Event {
-    let outcome = LegOutcome::Unconfirmed;
-    Event::Answered { leg, answer: Answer { outcome, proven: false, detail: reason.to_owned() } }
+fn unproven(leg: &Leg, reason: &str) -> Event {
+    let (outcome, detail) = (LegOutcome::Unconfirmed, reason.to_owned());
+    let answer = Answer { outcome, proven: false, detail };
+    Event::Answered { leg: leg.id, to: leg.asked.clone(), answer }
 }

@@ -27,7 +27,7 @@ impl UseCases {
     ) -> Event {
         let asked = self.ask_once_by_soap(logout, leg, idp, location).await;
         match asked {
-            Ok(answer) => Event::Answered { leg: leg.id, answer },
+            Ok(answer) => Event::Answered { leg: leg.id, to: leg.asked.clone(), answer },
             Err(attempt) => Event::Tried { leg: leg.id, attempt },
         }
     }

@@ -143,9 +143,13 @@ impl Flow {
     }
 
     /// An answer counts while it is awaited. A later one only counts if it is proven and what is
-    /// known so far is not, or the IdP was asked once more; a second proven answer changes nothing.
-    pub(super) fn answered(&mut self, id: LegId, answer: Answer) {
+    /// known so far is not, or the IdP was asked once more; a second proven answer changes nothing. Nor
+    /// does one to a question in whose place another was asked while it was read.
+    pub(super) fn answered(&mut self, id: LegId, to: Option<&Asked>, answer: Answer) {
         let Some(leg) = self.logout.leg(id).filter(|leg| leg.is_idp()) else { return };
+        if leg.asked.as_ref() != to {
+            return;
+        }
         let counts = match &leg.state {
             LegState::Waiting { .. } => true,
             LegState::Closed { outcome, .. } => {

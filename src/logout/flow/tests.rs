@@ -115,8 +115,13 @@ fn success(logout: &Logout, position: usize, proven: bool) -> Event {
         true => LegOutcome::Confirmed,
         false => LegOutcome::Unconfirmed,
     };
-    let answer = Answer { outcome, proven, detail: String::new() };
-    Event::Answered { leg: logout.legs[position].id, answer }
+    answered(logout, position, Answer { outcome, proven, detail: String::new() })
+}
+
+/// An answer to what the IdP was asked last.
+fn answered(logout: &Logout, position: usize, answer: Answer) -> Event {
+    let leg = &logout.legs[position];
+    Event::Answered { leg: leg.id, to: leg.asked.clone(), answer }
 }
 
 fn outcomes(logout: &Logout) -> Vec<Option<LegOutcome>> {

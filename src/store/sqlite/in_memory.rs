@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use super::connection::keep_plans;
 use super::{Commit, Compiled, Writer, store_error};
 use crate::clock::Timestamp;
 use crate::store::{
@@ -16,6 +17,7 @@ impl InMemory {
     pub(crate) fn open() -> Self {
         let mut connection = Connection::open_in_memory().expect("memory can be opened");
         connection.pragma_update(None, "foreign_keys", true).expect("SQLite knows foreign keys");
+        keep_plans(&connection).expect("SQLite knows this");
         let runner = migrations::runner(Kind::Sqlite).expect("our migrations are well formed");
         runner.run(&mut connection).expect("an empty database takes our schema");
         let counters = Arc::new(Counters::default());

@@ -109,7 +109,7 @@ fn an_answer_is_consumed_once() {
     assert!(repeated.changes.is_empty());
     assert_eq!(repeated.logout, done);
     let refused = Answer { outcome: LegOutcome::Refused, proven: true, detail: "no".into() };
-    let other = Event::Answered { leg: done.legs[0].id, answer: refused };
+    let other = answered(&done, 0, refused);
     assert_eq!(done.on([other], at(4)).logout.outcome(), Outcome::Complete);
 }
 
@@ -236,6 +236,10 @@ fn what_is_known_stays_until_the_answer_proves_something_else() {
     assert_eq!((twice.next, twice.changes.len()), (Next::AskIdp(start.legs[0].id), 0));
     let anew = asked.clone().on([again(&start)], at(700)).logout;
     assert_ne!(anew.legs[0].asked, asked.legs[0].asked);
+    // An answer to the question before that was still being read.
+    assert!(anew.clone().on([success(&asked, 0, true)], at(701)).changes.is_empty());
+    let settled = anew.clone().on([success(&anew, 0, true)], at(701)).logout;
+    assert_eq!(outcomes(&settled), [Some(LegOutcome::Confirmed)]);
     let unproven = success(&asked, 0, false);
     assert!(asked.clone().on([unproven], at(102)).changes.is_empty());
     let proven = success(&asked, 0, true);
@@ -243,7 +247,7 @@ fn what_is_known_stays_until_the_answer_proves_something_else() {
     assert_eq!(outcomes(&upgraded), [Some(LegOutcome::Confirmed)]);
     // A no that is proven twice is one answer to one question.
     let no = Answer { outcome: LegOutcome::Refused, proven: true, detail: "no".into() };
-    let no = Event::Answered { leg: upgraded.legs[0].id, answer: no };
+    let no = answered(&upgraded, 0, no);
     assert!(upgraded.on([no], at(104)).changes.is_empty());
     assert!(start.clone().on([proven], at(100)).changes.is_empty(), "nobody asked again");
 }

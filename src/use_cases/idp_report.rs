@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::connection::{Connection, IdpSettings, MaxValidity};
 use crate::id::IdpId;
 use crate::logout::{Presence, Rung, WhyLocal};
-use crate::saml::metadata::OtherEndpoint;
+use crate::saml::metadata::{OtherEndpoint, redacted};
 use crate::saml::{Endpoint, KeyInfo, KeyUse, MetadataSignature, NameId, SessionIndex};
 use crate::session::SignedIn;
 use crate::use_cases::idp_advice::Advice;
@@ -126,10 +126,10 @@ impl IdpReport {
 impl RefreshReport {
     fn of(source: &MetadataSource) -> Self {
         Self {
-            url: source.url.clone(),
+            url: redacted(&source.url),
             checked_at: source.checked_at.to_string(),
             next_at: source.next_at.to_string(),
-            failure: source.failure.clone(),
+            failure: source.failure.as_deref().map(redacted),
         }
     }
 }

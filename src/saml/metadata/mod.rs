@@ -20,7 +20,7 @@ use crate::clock::Timestamp;
 use crate::xml::verify::TrustedKeys;
 use crate::xml::{Limits, ns, parse};
 
-pub use address::{InvalidMetadataUrl, MetadataUrl, NoEntity};
+pub use address::{InvalidMetadataUrl, MetadataUrl, NoEntity, redacted};
 pub use endpoints::OtherEndpoint;
 pub use error::{ContentFault, Finding, Findings, MetadataError, MetadataWarning};
 pub use keys::{CertificateInfo, KeyInfo, KeyUse, MOST_SIGNING_KEYS};

@@ -319,6 +319,7 @@ impl UseCases {
                 requested_authn_context: wanted.request.acr_values.clone(),
             }
             .to_xml()
+            .map_err(|error| unusable(&format!("an AuthnRequest cannot be written: {error}")))
         };
         let sign = connection.settings.sign_requests.unwrap_or(true)
             || connection.metadata.want_authn_requests_signed;

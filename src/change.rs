@@ -117,6 +117,11 @@ pub enum Change {
     /// read. Each time it expires a microsecond later, which tells who was first.
     SaveEndedPrincipal(Box<EndedPrincipal>),
     AddReloginLock(Box<ReloginLock>),
+    /// Any: what was found by one cookie is found by another one.
+    HandOverReloginLocks {
+        from: TokenHash,
+        to: TokenHash,
+    },
     /// Any: the event is recorded only if there is a lock.
     LiftReloginLock {
         leg: LegId,
@@ -251,6 +256,21 @@ pub struct Wanted {
     pub force_authn: bool,
     /// The person must have authenticated at this time or later (`prompt=login`, `max_age`).
     pub authn_not_before: Option<Timestamp>,
+    #[serde(default)]
+    pub relogin: Relogin,
+}
+
+/// What a re-login lock has to do with a sign-in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Relogin {
+    /// Nothing, or the client asks for as much itself.
+    #[default]
+    Free,
+    /// The IdP was told to authenticate the person anew because of a lock, and for nothing else.
+    Locked,
+    /// The person has said that it may rest on what was logged out.
+    Anyway,
 }
 
 /// A Response that was verified and accepted, before anything was written of it.

@@ -9,7 +9,9 @@ use super::world::World;
 use crate::logout::{LegOutcome, Logout, Whole};
 use crate::secret::Token;
 use crate::store::StoreError;
-use crate::use_cases::{CookieChange, Failure, Frame, Next, Page, Reply, TokenAnswer};
+use crate::use_cases::{
+    CookieChange, Failure, Frame, Next, Page, ReloginQuestion, Reply, TokenAnswer,
+};
 
 impl World<'_> {
     pub(super) fn answered(&mut self, running: Running, answer: Answer) {
@@ -150,7 +152,7 @@ impl World<'_> {
                 Page::ConfirmLogout { handle, csrf, .. } => {
                     self.mail.push(Mail::Question { browser, handle, csrf });
                 }
-                Page::Relogin { handle, csrf, .. } => {
+                Page::Relogin { question: ReloginQuestion::Held(handle), csrf, .. } => {
                     let sign_in = sign_in.expect("only a sign-in leads there");
                     self.mail.push(Mail::Relogin { browser, handle, sign_in, csrf });
                 }

@@ -111,6 +111,7 @@ impl Model {
             }
             Change::AddReloginLock(lock) => (!self.locks.contains_key(&lock.leg), "AddReloginLock"),
             Change::AskLogout { .. }
+            | Change::HandOverReloginLocks { .. }
             | Change::LiftReloginLock { .. }
             | Change::SaveEndedSubject(_)
             | Change::SaveIdpSession { .. }
@@ -250,6 +251,10 @@ impl Model {
             }
             Change::AddReloginLock(lock) => {
                 self.locks.insert(lock.leg, ((**lock).clone(), step));
+            }
+            Change::HandOverReloginLocks { from, to } => {
+                let moved = self.locks.values_mut().map(|(lock, _)| lock);
+                moved.filter(|lock| lock.browser == *from).for_each(|lock| lock.browser = *to);
             }
             // When a person was signed out of everything is held against answers, not against rows.
             Change::SaveEndedSubject(_) => {}

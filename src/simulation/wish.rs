@@ -11,7 +11,9 @@ use crate::logout::Logout;
 use crate::oidc::{BearerError, Params, Subject};
 use crate::saml::RawQuery;
 use crate::secret::{Token, TokenHash};
-use crate::use_cases::{Arrival, Failure, PageAnswer, ReloginAnswer, Reply, TokenAnswer, UseCases};
+use crate::use_cases::{
+    Arrival, Failure, PageAnswer, ReloginAnswer, ReloginQuestion, Reply, TokenAnswer, UseCases,
+};
 
 #[derive(Clone)]
 pub(super) enum Wish {
@@ -248,7 +250,8 @@ impl World<'_> {
                         true => ReloginAnswer::SignInAnyway,
                         false => ReloginAnswer::StaySignedOut,
                     };
-                    let answered = use_cases.answer_relogin(&handle, answer, &csrf, &cookies).await;
+                    let held = ReloginQuestion::Held(handle);
+                    let answered = use_cases.answer_relogin(&held, answer, &csrf, &cookies).await;
                     Answer::Reply(answered)
                 }
                 Wish::Redeem { app: number, code } => {

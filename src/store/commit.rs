@@ -213,7 +213,12 @@ impl SealedStore {
                     ],
                 ));
             }
-            Change::AddReloginLock(lock) => out.push(self.add_relogin_lock(&lock)),
+            Change::AddReloginLock(lock) => self.add_relogin_lock(&lock, out),
+            Change::HandOverReloginLocks { from, to } => out.push(any(
+                "HandOverReloginLocks",
+                "UPDATE relogin_lock SET browser_hash = $2 WHERE browser_hash = $1",
+                vec![from.into(), to.into()],
+            )),
             Change::LiftReloginLock { leg, event } => {
                 out.extend(self.lift_relogin_lock(leg, event, now));
             }

@@ -114,7 +114,7 @@ pub enum Change {
     /// Exactly one row: a LogoutRequest is carried out once.
     AddEndedPrincipal(Box<EndedPrincipal>),
     /// Exactly one row: more sessions of it were found, and nobody else has found some since it was
-    /// read. Each time it expires a microsecond later, which tells who was first.
+    /// read.
     SaveEndedPrincipal(Box<EndedPrincipal>),
     AddReloginLock(Box<ReloginLock>),
     /// Any: what was found by one cookie is found by another one.
@@ -346,6 +346,9 @@ pub struct LogoutQuestion {
 /// was meant for (SAML Core 3.7.3.1).
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct EndedPrincipal {
+    /// How often it has been written again.
+    #[serde(skip)]
+    pub version: i64,
     pub idp: IdpId,
     pub request_id: String,
     pub name_id: NameId,

@@ -106,7 +106,7 @@ impl Model {
             }
             Change::SaveEndedPrincipal(ended) => {
                 let known = self.ended.get(&key(ended));
-                let same = known.is_some_and(|known| known.expires_at == ended.expires_at);
+                let same = known.is_some_and(|known| known.version == ended.version);
                 (same, "SaveEndedPrincipal")
             }
             Change::AddReloginLock(lock) => (!self.locks.contains_key(&lock.leg), "AddReloginLock"),
@@ -246,8 +246,8 @@ impl Model {
                 self.ended.insert(key(ended), (**ended).clone());
             }
             Change::SaveEndedPrincipal(ended) => {
-                let expires_at = ended.expires_at.shifted(1);
-                self.ended.insert(key(ended), EndedPrincipal { expires_at, ..(**ended).clone() });
+                let version = ended.version + 1;
+                self.ended.insert(key(ended), EndedPrincipal { version, ..(**ended).clone() });
             }
             Change::AddReloginLock(lock) => {
                 self.locks.insert(lock.leg, ((**lock).clone(), step));

@@ -283,12 +283,13 @@ mod tests {
     #[test]
     fn settings_read_as_they_are_written() {
         let settings: IdpSettings = serde_json::from_str(
-            r#"{"subject":"attribute:mail","fallback":"url:https://idp.example/bye","domains":["Example.COM"],"slo_binding":"post"}"#,
+            r#"{"subject":"attribute:mail","fallback":"url:https://idp.example/bye","domains":["Example.COM"],"slo_binding":"post","single_logout":false,"encrypt_name_id":true}"#,
         )
         .unwrap();
         assert_eq!(settings.subject, SubjectSource::Attribute("mail".into()));
         assert_eq!(settings.fallback, Fallback::Url("https://idp.example/bye".into()));
         assert_eq!(settings.domains[0].as_str(), "example.com");
+        assert_eq!((settings.single_logout, settings.encrypt_name_id), (Some(false), true));
         let again = serde_json::to_string(&settings).unwrap();
         assert_eq!(serde_json::from_str::<IdpSettings>(&again).unwrap(), settings);
         assert_eq!(serde_json::from_str::<IdpSettings>("{}").unwrap(), IdpSettings::default());

@@ -114,9 +114,14 @@ pub enum Change {
     /// Exactly one row: a LogoutRequest is carried out once.
     AddEndedPrincipal(Box<EndedPrincipal>),
     /// Exactly one row: more sessions of it were found, and nobody else has found some since it was
-    /// read. Each time it expires a microsecond later, which tells who was first.
+    /// read.
     SaveEndedPrincipal(Box<EndedPrincipal>),
     AddReloginLock(Box<ReloginLock>),
+    /// Any: what was found by one cookie is found by another one.
+    HandOverReloginLocks {
+        from: TokenHash,
+        to: TokenHash,
+    },
     /// Any: the event is recorded only if there is a lock.
     LiftReloginLock {
         leg: LegId,
@@ -251,6 +256,21 @@ pub struct Wanted {
     pub force_authn: bool,
     /// The person must have authenticated at this time or later (`prompt=login`, `max_age`).
     pub authn_not_before: Option<Timestamp>,
+    #[serde(default)]
+    pub relogin: Relogin,
+}
+
+/// What a re-login lock has to do with a sign-in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Relogin {
+    /// Nothing, or the client asks for as much itself.
+    #[default]
+    Free,
+    /// The IdP was told to authenticate the person anew because of a lock, and for nothing else.
+    Locked,
+    /// The person has said that it may rest on what was logged out.
+    Anyway,
 }
 
 /// A Response that was verified and accepted, before anything was written of it.
@@ -326,6 +346,9 @@ pub struct LogoutQuestion {
 /// was meant for (SAML Core 3.7.3.1).
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct EndedPrincipal {
+    /// How often it has been written again.
+    #[serde(skip)]
+    pub version: i64,
     pub idp: IdpId,
     pub request_id: String,
     pub name_id: NameId,

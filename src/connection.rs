@@ -14,6 +14,7 @@ use crate::oidc::{ClaimMap, ClaimMapError, SubjectSource};
 use crate::saml::metadata::Requirements;
 use crate::saml::{
     Binding, Endpoint, EntityId, IdpMetadata, InvalidMetadataKey, MetadataError, MetadataKey,
+    NoRecipient, Recipient,
 };
 
 pub use value::{
@@ -58,6 +59,26 @@ impl Connection {
         Ok(Self { id, settings, metadata, claims })
     }
 
+    /// Where LogoutRequests may go: nowhere if single logout is switched off.
+    pub fn logout_endpoints(&self) -> &[Endpoint] {
+        match self.settings.single_logout {
+            Some(false) => &[],
+            _ => &self.metadata.single_logout,
+        }
+    }
+
+    /// For whom the NameID of a LogoutRequest is encrypted, if it is to be.
+    ///
+    /// # Errors
+    /// If it is to be, and cannot.
+    pub fn recipient(&self) -> Result<Option<&Recipient>, NoRecipient> {
+        match (self.settings.encrypt_name_id, &self.metadata.recipient) {
+            (false, _) => Ok(None),
+            (true, Ok(recipient)) => Ok(Some(recipient)),
+            (true, Err(why)) => Err(*why),
+        }
+    }
+
     /// What people call it: as its metadata says, else by its id.
     pub fn name(&self) -> String {
         let given = self.metadata.display_name.as_deref().and_then(DisplayName::cleaned);
@@ -100,8 +121,16 @@ pub struct IdpSettings {
     pub metadata_max_validity: Option<MaxValidity>,
     /// Where the person's identity comes from.
     pub subject: SubjectSource,
-    /// What happens at logout when the IdP has no logout URL.
+    /// Off where the IdP's single logout does harm: then nothing goes to its logout URL, and `fallback`
+    /// counts. What the IdP begins itself still counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub single_logout: Option<bool>,
+    /// What happens at logout when the IdP has no logout URL, or it is not used.
     pub fallback: Fallback,
+    /// Whether the NameID of our LogoutRequests is encrypted, for a key of the IdP's metadata. Without
+    /// such a key the IdP is not asked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub encrypt_name_id: bool,
     pub without_session_index: WithoutSessionIndex,
     pub unsigned_logout_response: UnsignedLogoutResponse,
     /// Tell the IdP that nobody waits for its answer, and do not (Asynchronous Single Logout 2.1): for
@@ -156,7 +185,9 @@ pub struct SettingsChange {
     pub metadata_key: Option<Pin>,
     pub metadata_max_validity: Option<MaxValidity>,
     pub subject: Option<SubjectSource>,
+    pub single_logout: Option<bool>,
     pub fallback: Option<Fallback>,
+    pub encrypt_name_id: Option<bool>,
     pub without_session_index: Option<WithoutSessionIndex>,
     pub unsigned_logout_response: Option<UnsignedLogoutResponse>,
     pub asynchronous_logout: Option<bool>,
@@ -184,7 +215,9 @@ impl SettingsChange {
             },
             metadata_max_validity: self.metadata_max_validity.or(settings.metadata_max_validity),
             subject: self.subject.unwrap_or(settings.subject),
+            single_logout: self.single_logout.or(settings.single_logout),
             fallback: self.fallback.unwrap_or(settings.fallback),
+            encrypt_name_id: self.encrypt_name_id.unwrap_or(settings.encrypt_name_id),
             without_session_index: self
                 .without_session_index
                 .unwrap_or(settings.without_session_index),
@@ -250,12 +283,13 @@ mod tests {
     #[test]
     fn settings_read_as_they_are_written() {
         let settings: IdpSettings = serde_json::from_str(
-            r#"{"subject":"attribute:mail","fallback":"url:https://idp.example/bye","domains":["Example.COM"],"slo_binding":"post"}"#,
+            r#"{"subject":"attribute:mail","fallback":"url:https://idp.example/bye","domains":["Example.COM"],"slo_binding":"post","single_logout":false,"encrypt_name_id":true}"#,
         )
         .unwrap();
         assert_eq!(settings.subject, SubjectSource::Attribute("mail".into()));
         assert_eq!(settings.fallback, Fallback::Url("https://idp.example/bye".into()));
         assert_eq!(settings.domains[0].as_str(), "example.com");
+        assert_eq!((settings.single_logout, settings.encrypt_name_id), (Some(false), true));
         let again = serde_json::to_string(&settings).unwrap();
         assert_eq!(serde_json::from_str::<IdpSettings>(&again).unwrap(), settings);
         assert_eq!(serde_json::from_str::<IdpSettings>("{}").unwrap(), IdpSettings::default());

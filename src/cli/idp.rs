@@ -77,9 +77,17 @@ pub(super) struct Add {
     /// Where the person's identity comes from: name_id (the default), or attribute:NAME
     #[arg(long)]
     subject: Option<SubjectSource>,
+    /// Whether LogoutRequests go to its logout URL: true (the default), or false for an IdP whose single
+    /// logout does harm; then the fallback counts
+    #[arg(long)]
+    single_logout: Option<bool>,
     /// What to do at logout if the IdP has no logout URL: login-url (the default), url:URL, or local
     #[arg(long)]
     fallback: Option<Fallback>,
+    /// Whether the NameID of LogoutRequests is encrypted for a key of its metadata: true, or false (the
+    /// default)
+    #[arg(long)]
+    encrypt_name_id: Option<bool>,
     /// When the IdP gave no SessionIndex: name_id_only (the default), or next_rung
     #[arg(long, value_parser = parse_serde::<WithoutSessionIndex>)]
     without_session_index: Option<WithoutSessionIndex>,
@@ -221,7 +229,9 @@ impl Add {
             metadata_key,
             metadata_max_validity: self.metadata_max_validity,
             subject: self.subject,
+            single_logout: self.single_logout,
             fallback: self.fallback,
+            encrypt_name_id: self.encrypt_name_id,
             without_session_index: self.without_session_index,
             unsigned_logout_response: self.unsigned_logout_response,
             asynchronous_logout: self.asynchronous_logout,
@@ -286,6 +296,23 @@ fn show(report: &IdpReport, json: bool) -> anyhow::Result<()> {
     }
 }
 
+/// What was settled otherwise than by default.
+fn settled(settings: &IdpSettings) -> Vec<(String, String)> {
+    let written = |settings: &IdpSettings| match serde_json::to_value(settings) {
+        Ok(serde_json::Value::Object(fields)) => fields,
+        _ => serde_json::Map::new(),
+    };
+    let usual = written(&IdpSettings::default());
+    let changed =
+        written(settings).into_iter().filter(|(name, value)| usual.get(name) != Some(value));
+    changed
+        .map(|(name, value)| {
+            let text = value.as_str().map(str::to_owned);
+            (name, text.unwrap_or_else(|| value.to_string()))
+        })
+        .collect()
+}
+
 fn print_report(report: &IdpReport) {
     let line = |name: &str, value: &str| println!("{name:<14} {value}");
     line("IdP", report.id.as_str());
@@ -307,6 +334,7 @@ fn print_report(report: &IdpReport) {
     for key in &report.encryption_keys {
         line("encryption", key);
     }
+    line("NameID encrypt", &report.name_id_encryption);
     for endpoint in &report.unused_endpoints {
         line("not used", endpoint);
     }
@@ -322,6 +350,9 @@ fn print_report(report: &IdpReport) {
         if let Some(failure) = &refresh.failure {
             line("", &format!("the last look at {} failed: {failure}", refresh.checked_at));
         }
+    }
+    for (setting, value) in settled(&report.settings) {
+        line("setting", &format!("{setting} = {value}"));
     }
     line("logout", &report.logout);
     for step in report.ladder.iter().skip(1) {

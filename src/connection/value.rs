@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::duration;
 use crate::saml::Binding;
-use crate::saml::metadata::{LocationFault, check_location};
+use crate::saml::metadata::{LocationFault, check_location, redacted};
 
 /// A binding that goes through the browser.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -90,7 +90,7 @@ impl FromStr for LogoutUrl {
     fn from_str(text: &str) -> Result<Self, SettingError> {
         match check_location(text) {
             Ok(()) => Ok(Self(text.to_owned())),
-            Err(fault) => Err(SettingError::LogoutUrl { url: text.to_owned(), fault }),
+            Err(fault) => Err(SettingError::LogoutUrl { url: redacted(text), fault }),
         }
     }
 }
@@ -223,10 +223,10 @@ impl FromStr for Fallback {
             ("local", _) => Ok(Self::Local),
             (_, Some(url)) => {
                 let parsed =
-                    url::Url::parse(url).map_err(|_| SettingError::FallbackUrl(url.to_owned()))?;
+                    url::Url::parse(url).map_err(|_| SettingError::FallbackUrl(redacted(url)))?;
                 let plain = parsed.username().is_empty() && parsed.password().is_none();
                 if !plain || !(parsed.scheme() == "https" || is_loopback_http(&parsed)) {
-                    return Err(SettingError::FallbackUrl(url.to_owned()));
+                    return Err(SettingError::FallbackUrl(redacted(url)));
                 }
                 Ok(Self::Url(parsed.into()))
             }

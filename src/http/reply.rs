@@ -14,8 +14,8 @@ use crate::paths;
 use crate::saml::PostForm;
 use crate::secret::Token;
 use crate::use_cases::{
-    Browser, Choice, CookieChange, FRAMES_WAIT, Frame, Next, Page, REQUEST_LIFETIME, Reply,
-    UseCases,
+    Browser, Choice, CookieChange, FRAMES_WAIT, Frame, Next, Page, REQUEST_LIFETIME,
+    ReloginQuestion, Reply, UseCases,
 };
 
 const SESSION: &str = "sid";
@@ -181,10 +181,17 @@ fn show(app: &App, layout: &page::Layout, shown: Page) -> Response {
             let action = end.handle.as_ref().map(page_url);
             layout.html(&page::LogoutEnd::of(&end, action.as_deref(), &own_page, layout))
         }
-        Page::Relogin { handle, idp, csrf } => layout.html(&page::Relogin {
+        Page::Relogin { question, idp, csrf } => layout.html(&page::Relogin {
             layout,
+            said: match &question {
+                ReloginQuestion::Held(_) => &layout.text.relogin.signed_in,
+                ReloginQuestion::Refused { .. } => &layout.text.relogin.refused,
+            },
             action: &app.issuer().url(paths::SAML_ACS_CONTINUE),
-            handle: handle.expose(),
+            about: match &question {
+                ReloginQuestion::Held(handle) => ("handle", handle.expose()),
+                ReloginQuestion::Refused { request_id } => ("request", request_id),
+            },
             idp: &idp,
             csrf: &csrf,
         }),

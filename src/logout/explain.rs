@@ -73,8 +73,12 @@ pub fn leg(leg: &Leg) -> String {
 }
 
 /// How the party is told.
-pub fn channel(party: &Party) -> String {
-    match party {
+pub fn channel(leg: &Leg) -> String {
+    let encrypted = match &leg.principal {
+        Some(principal) if principal.encrypt_to.is_some() => ", its NameID encrypted",
+        _ => "",
+    };
+    match &leg.party {
         Party::App { channel: AppChannel::BackChannel, .. } => {
             "back-channel logout token".to_owned()
         }
@@ -83,16 +87,23 @@ pub fn channel(party: &Party) -> String {
         }
         Party::Idp { rung, .. } => match rung {
             Rung::SingleLogout { binding, location } => {
-                format!("LogoutRequest by {binding} to {location}")
+                format!("LogoutRequest by {binding} to {location}{encrypted}")
             }
-            Rung::Soap { location } => format!("LogoutRequest by SOAP to {location}"),
+            Rung::Soap { location } => format!("LogoutRequest by SOAP to {location}{encrypted}"),
             Rung::AsynchronousLogout { binding, location } => {
-                format!("LogoutRequest by {binding} to {location}, which asks for no answer")
+                format!(
+                    "LogoutRequest by {binding} to {location}, which asks for no answer{encrypted}"
+                )
             }
             Rung::LoginUrl { binding, location } => {
-                format!("no logout URL: LogoutRequest by {binding} to the login URL {location}")
+                format!(
+                    "not by single logout: LogoutRequest by {binding} to the login URL \
+                     {location}{encrypted}"
+                )
             }
-            Rung::Url { location } => format!("the browser is sent to {location}"),
+            Rung::Url { location } => {
+                format!("not by single logout: the browser is sent to {location}")
+            }
             Rung::Local { .. } => "not asked".to_owned(),
         },
     }

@@ -39,6 +39,10 @@ pub enum WhyLocal {
     NoEndpoint,
     /// No browser is there, and this IdP can only be asked through one.
     NoBrowser,
+    /// `single_logout = false` and `fallback = local`.
+    SwitchedOff,
+    /// The NameID is to be encrypted, and the IdP's metadata has no key for that.
+    NoEncryptionKey,
 }
 
 /// Who can carry a message to the IdP, or show an app's frame.
@@ -63,10 +67,12 @@ impl Rung {
         };
         let settings = &connection.settings;
         let named = signed_in.name_id.is_some();
+        // In the clear it is not to go, so without a key for it nothing goes that holds it.
+        let sealable = connection.recipient().is_ok();
         let precise = !signed_in.session_indexes.is_empty()
             || settings.without_session_index == WithoutSessionIndex::NameIdOnly;
-        if named && precise {
-            let offered = &connection.metadata.single_logout;
+        if named && precise && sealable {
+            let offered = connection.logout_endpoints();
             let asynchronous = settings.asynchronous_logout;
             let by_browser = match asynchronous {
                 true => asynchronous_endpoint(offered, settings.slo_binding),
@@ -87,6 +93,10 @@ impl Rung {
         match &settings.fallback {
             Fallback::Url(_) if presence == Presence::Nobody => Self::without_browser(),
             Fallback::Url(location) => Self::Url { location: location.clone() },
+            Fallback::Local if settings.single_logout == Some(false) => {
+                Self::Local { why: WhyLocal::SwitchedOff }
+            }
+            _ if named && !sealable => Self::Local { why: WhyLocal::NoEncryptionKey },
             Fallback::Local => Self::Local { why: WhyLocal::Configured },
             Fallback::LoginUrl if !named => Self::Local { why: WhyLocal::NoNameId },
             Fallback::LoginUrl => {
@@ -155,7 +165,7 @@ mod tests {
     use super::*;
     use crate::clock::Timestamp;
     use crate::connection::{IdpSettings, MaxValidity};
-    use crate::saml::{NameId, SessionIndex};
+    use crate::saml::{IdpMetadata, NameId, NoRecipient, Recipient, SessionIndex};
 
     /// `offers` are the bindings of its SingleLogoutService.
     fn connection(offers: &[Binding], settings: IdpSettings) -> Connection {
@@ -170,6 +180,13 @@ mod tests {
         connection.metadata.single_sign_on =
             vec![Endpoint::new(Binding::Redirect, "https://idp.test/sso")];
         connection
+    }
+
+    /// A key that another sample has.
+    fn recipient() -> Result<Recipient, NoRecipient> {
+        let sample = include_bytes!("../../metadata/samples/adfs.xml");
+        let now = Timestamp::from_seconds(1_795_000_000);
+        IdpMetadata::parse(sample, None, now).unwrap().recipient
     }
 
     fn asserted(name: bool, index: bool) -> SignedIn {
@@ -237,6 +254,56 @@ mod tests {
         ] {
             let connection = connection(offers, IdpSettings::default());
             assert_eq!(both(&connection, &whole), chosen, "{offers:?}");
+        }
+    }
+
+    #[test]
+    fn what_must_not_go_in_the_clear_does_not_go_without_a_key() {
+        use Binding::{Redirect, Soap};
+        let settings =
+            |fallback| IdpSettings { encrypt_name_id: true, fallback, ..IdpSettings::default() };
+        let whole = asserted(true, true);
+        let url = Fallback::Url("https://idp.test/bye".to_owned());
+        for (fallback, chosen) in [
+            (Fallback::LoginUrl, ["NoEncryptionKey", "NoEncryptionKey"]),
+            (Fallback::Local, ["NoEncryptionKey", "NoEncryptionKey"]),
+            // It goes without a message.
+            (url, ["url https://idp.test/bye", "NoBrowser"]),
+        ] {
+            let mut connection = connection(&[Redirect, Soap], settings(fallback));
+            connection.metadata.recipient = recipient();
+            let by_redirect = ["Redirect https://idp.test/Redirect", "SOAP https://idp.test/Soap"];
+            assert_eq!(both(&connection, &whole), by_redirect, "with a key");
+            connection.metadata.recipient = Err(NoRecipient::NoKey);
+            assert_eq!(both(&connection, &whole), chosen);
+            assert_ne!(both(&connection, &asserted(false, true))[0], "NoEncryptionKey");
+            connection.settings.encrypt_name_id = false;
+            assert_eq!(both(&connection, &whole), by_redirect);
+        }
+    }
+
+    #[test]
+    fn single_logout_that_is_off_is_as_if_there_were_none() {
+        use Binding::{Post, Redirect, Soap};
+        let off = |fallback| IdpSettings {
+            single_logout: Some(false),
+            fallback,
+            ..IdpSettings::default()
+        };
+        let whole = asserted(true, true);
+        let url = Fallback::Url("https://idp.test/bye".to_owned());
+        for (fallback, chosen) in [
+            (Fallback::LoginUrl, ["login https://idp.test/sso", "NoBrowser"]),
+            (url, ["url https://idp.test/bye", "NoBrowser"]),
+            (Fallback::Local, ["SwitchedOff", "SwitchedOff"]),
+        ] {
+            let mut connection = connection(&[Redirect, Post, Soap], off(fallback));
+            assert_eq!(both(&connection, &whole), chosen);
+            connection.settings.asynchronous_logout = true;
+            assert_eq!(both(&connection, &whole), chosen);
+            connection.settings.single_logout = Some(true);
+            let asked = both(&connection, &whole);
+            assert_eq!(asked[1], "SOAP https://idp.test/Soap");
         }
     }
 

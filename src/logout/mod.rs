@@ -23,7 +23,7 @@ use crate::clock::Timestamp;
 use crate::id::{BrowserSessionId, ClientId, IdpId, LegId, LogoutId};
 use crate::language::Language;
 use crate::oidc::{FrontchannelLogoutUri, LogoutScope, Subject, with_logout_result};
-use crate::saml::{NameId, SessionIndex};
+use crate::saml::{NameId, Recipient, SessionIndex};
 use crate::secret::TokenHash;
 use crate::session::Sid;
 
@@ -175,6 +175,10 @@ pub enum AppChannel {
 pub struct Principal {
     pub name_id: NameId,
     pub session_indexes: Vec<SessionIndex>,
+    /// For whom the NameID is encrypted, if it is to be: a key that the IdP's metadata had when the
+    /// logout began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encrypt_to: Option<Recipient>,
 }
 
 /// Which message an answer belongs to.

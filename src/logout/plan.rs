@@ -163,6 +163,7 @@ fn idp_leg(
     let principal = session.signed_in.name_id.clone().map(|name_id| Principal {
         name_id,
         session_indexes: session.signed_in.session_indexes.clone(),
+        encrypt_to: connection.and_then(|found| found.recipient().ok().flatten().cloned()),
     });
     (Party::Idp { idp: session.idp.clone(), rung }, state, principal)
 }
@@ -183,6 +184,12 @@ impl WhyLocal {
             Self::Configured => "this IdP is set to `fallback = local`",
             Self::NoEndpoint => "the IdP's metadata has no URL that a browser could be sent to",
             Self::NoBrowser => "no browser is there, and this IdP can only be asked through one",
+            Self::SwitchedOff => {
+                "this IdP is set to `single_logout = false` and `fallback = local`"
+            }
+            Self::NoEncryptionKey => {
+                "`encrypt_name_id` is set, and the IdP's metadata has no key to encrypt for"
+            }
         }
     }
 }

@@ -38,7 +38,9 @@ pub struct ReloginLock {
 /// What the locks say of a sign-in.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Verdict {
-    /// It goes on. The IdP has authenticated the person since, so these locks are done with.
+    /// It goes on. The IdP has authenticated the person since, so these locks are done with: those of
+    /// this person. Somebody else's stay, even if the IdP gives its sessions the same names again
+    /// (SAML Core 2.7.2 advises that).
     Fresh(Vec<ReloginLock>),
     /// The IdP relied on what was logged out. It goes on only if the person says so, and then
     /// without these locks.
@@ -93,15 +95,19 @@ impl ReloginLock {
     ) -> bool {
         let same_session =
             signed_in.session_indexes.iter().any(|index| self.session_indexes.contains(index));
-        let same_person = match who {
+        let here = browser == Some(self.browser);
+        self.idp == *idp && (same_session || self.may_be_of(who) && here)
+    }
+
+    fn may_be_of(&self, who: Who<'_>) -> bool {
+        match who {
             Who::Person(subject) => self.subject == *subject,
             Who::Somebody => true,
-        };
-        self.idp == *idp && (same_session || same_person && browser == Some(self.browser))
+        }
     }
 }
 
-/// Judges a sign-in by the locks of its browser and of its person.
+/// Judges a sign-in by the locks of its browser, of its person and of its session at the IdP.
 pub fn judge(
     locks: &[ReloginLock],
     browser: Option<TokenHash>,
@@ -110,9 +116,12 @@ pub fn judge(
     signed_in: &SignedIn,
 ) -> Verdict {
     let concerned = locks.iter().filter(|lock| lock.concerns(browser, idp, who, signed_in));
-    let concerned: Vec<_> = concerned.cloned().collect();
+    let mut concerned: Vec<_> = concerned.cloned().collect();
     match concerned.iter().all(|lock| signed_in.authn_instant > lock.fresh_after) {
-        true => Verdict::Fresh(concerned),
+        true => {
+            concerned.retain(|lock| lock.may_be_of(who));
+            Verdict::Fresh(concerned)
+        }
         false => Verdict::Ended(concerned),
     }
 }
@@ -229,6 +238,10 @@ mod tests {
         assert_eq!(fresh(&["three"], "office"), Verdict::Fresh(vec![locks[0].clone()]));
         assert_eq!(fresh(&["one"], "home"), Verdict::Fresh(locks.to_vec()));
         assert_eq!(fresh(&["three"], "phone"), Verdict::Fresh(vec![]));
+        let (bob, facts) = (Subject::stored("bob".into()), signed_in(&["one"], ENDED + 1));
+        let as_bob = |who| judge(&locks, Some(browser("office")), &corp, who, &facts);
+        assert_eq!(as_bob(Who::Person(&bob)), Verdict::Fresh(vec![]), "hers stays hers");
+        assert_eq!(as_bob(Who::Somebody), Verdict::Fresh(vec![locks[0].clone()]));
     }
 
     #[test]

@@ -1,10 +1,8 @@
-//! Encrypting to a service provider's key (XML-Enc 1.1), as IdPs do it in all the ways that are met,
-//! those that nobody should accept among them: what refuses them needs something to refuse.
+//! Encrypting to a service provider's key (XML-Enc 1.1), as IdPs do it in all the ways that are met:
+//! as this program does it itself, and those that nobody should accept beside, because what refuses
+//! them needs something to refuse.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use openssl::error::ErrorStack;
-use openssl::md::Md;
 use openssl::pkey::{PKey, Public};
 use openssl::pkey_ctx::PkeyCtx;
 use openssl::rsa::Padding;
@@ -12,12 +10,13 @@ use openssl::symm::{self, Cipher};
 use openssl::x509::X509;
 
 use crate::rng::Rng;
-use crate::xml::encryption_algorithm::{ContentAlgorithm, KeyTransport, OaepDigest};
+use crate::xml::encrypt::{
+    self, Ciphertext, EncryptError, EncryptionKey, Gcm, Oaep, TransportMethod,
+};
+use crate::xml::encryption_algorithm::{ContentAlgorithm, OaepDigest};
+use crate::xml::verify::PublicKey;
 use crate::xml::write::{WriteError, Writer};
 use crate::xml::{Limits, ParseError, c14n, ns, parse};
-
-const ELEMENT: &str = "http://www.w3.org/2001/04/xmlenc#Element";
-const ENCRYPTED_KEY: &str = "http://www.w3.org/2001/04/xmlenc#EncryptedKey";
 
 /// How something is encrypted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,6 +86,15 @@ impl EncryptionError {
     }
 }
 
+impl From<EncryptError> for EncryptionError {
+    fn from(error: EncryptError) -> Self {
+        match error {
+            EncryptError::Write(error) => Self::Write(error),
+            EncryptError::Crypto => Self::Crypto,
+        }
+    }
+}
+
 impl From<ErrorStack> for EncryptionError {
     fn from(_: ErrorStack) -> Self {
         Self::Crypto
@@ -132,7 +140,7 @@ impl Encryption {
         rng: &Rng,
     ) -> Result<String, EncryptionError> {
         let key = rng.bytes::<32>();
-        let key = key.get(..self.content.cipher().key_len()).ok_or(EncryptionError::Crypto)?;
+        let key = key.get(..self.content.key_bytes()).ok_or(EncryptionError::Crypto)?;
         let octets = self.content.encrypt(key, content, rng)?;
         let to = X509::from_der(certificate_der).and_then(|found| found.public_key())?;
         let wrapped = self.transport.encrypt(key, &to)?;
@@ -150,54 +158,20 @@ impl Encryption {
         keys: &[Vec<u8>],
         key_id: &str,
     ) -> Result<String, EncryptionError> {
-        let mut w = Writer::new();
-        w.open(&format!("saml:{holder}"), &[("xmlns:saml", ns::SAML)]);
-        let declared = [("xmlns:xenc", ns::XENC), ("xmlns:ds", ns::DS), ("Type", ELEMENT)];
-        w.open("xenc:EncryptedData", &declared);
-        w.leaf("xenc:EncryptionMethod", &[("Algorithm", self.content.uri())], "");
-        w.open("ds:KeyInfo", &[]);
-        match self.place {
-            KeyPlace::Inside => keys.iter().for_each(|key| self.write_key(&mut w, key, &[])),
-            KeyPlace::Beside => {
-                let target = format!("#{key_id}");
-                w.leaf("ds:RetrievalMethod", &[("Type", ENCRYPTED_KEY), ("URI", &target)], "");
-            }
-        }
-        w.close();
-        write_octets(&mut w, octets);
-        w.close();
-        if self.place == KeyPlace::Beside {
-            let declared = [("xmlns:xenc", ns::XENC), ("xmlns:ds", ns::DS), ("Id", key_id)];
-            keys.iter().for_each(|key| self.write_key(&mut w, key, &declared));
-        }
-        w.close();
-        Ok(w.finish()?)
-    }
-
-    fn write_key(self, w: &mut Writer, key: &[u8], attributes: &[(&str, &str)]) {
-        w.open("xenc:EncryptedKey", attributes);
-        w.open("xenc:EncryptionMethod", &[("Algorithm", self.transport.uri())]);
-        let (digest, mask) = match self.transport {
-            Transport::OaepMgf1p { digest } => (Some(digest), None),
-            Transport::Oaep { digest, mask } => (Some(digest), Some(mask)),
-            Transport::RsaV15 => (None, None),
+        let ciphertext = Ciphertext {
+            content: self.content.uri(),
+            octets,
+            transport: self.transport.method(),
+            keys,
+            place: match self.place {
+                KeyPlace::Inside => encrypt::KeyPlace::Inside,
+                KeyPlace::Beside => encrypt::KeyPlace::Beside { id: key_id },
+            },
         };
-        if let Some(digest) = digest {
-            w.leaf("ds:DigestMethod", &[("Algorithm", digest.uri())], "");
-        }
-        if let Some(mask) = mask {
-            let declared = [("xmlns:xenc11", ns::XENC11), ("Algorithm", mask.mask_uri())];
-            w.leaf("xenc11:MGF", &declared, "");
-        }
-        w.close();
-        write_octets(w, key);
-        w.close();
+        let mut writer = Writer::new();
+        ciphertext.write(holder, &mut writer);
+        Ok(writer.finish()?)
     }
-}
-
-fn write_octets(w: &mut Writer, octets: &[u8]) {
-    w.open("xenc:CipherData", &[]);
-    w.leaf("xenc:CipherValue", &[], &STANDARD.encode(octets)).close();
 }
 
 impl Content {
@@ -208,13 +182,10 @@ impl Content {
         }
     }
 
-    fn cipher(self) -> Cipher {
+    fn key_bytes(self) -> usize {
         match self {
-            Self::Accepted(ContentAlgorithm::Aes128Gcm) => Cipher::aes_128_gcm(),
-            Self::Accepted(ContentAlgorithm::Aes256Gcm) => Cipher::aes_256_gcm(),
-            Self::Accepted(ContentAlgorithm::Aes128Cbc) => Cipher::aes_128_cbc(),
-            Self::Accepted(ContentAlgorithm::Aes256Cbc) => Cipher::aes_256_cbc(),
-            Self::TripleDesCbc => Cipher::des_ede3_cbc(),
+            Self::Accepted(algorithm) => algorithm.key_bytes(),
+            Self::TripleDesCbc => Cipher::des_ede3_cbc().key_len(),
         }
     }
 
@@ -229,54 +200,51 @@ impl Content {
         content: &[u8],
         rng: &Rng,
     ) -> Result<Vec<u8>, EncryptionError> {
-        let cipher = self.cipher();
+        let cipher = match self {
+            Self::Accepted(algorithm) => match Gcm::of(algorithm) {
+                Some(gcm) => return Ok(gcm.encrypt(key, content, rng)?),
+                None if algorithm.key_bytes() == 16 => Cipher::aes_128_cbc(),
+                None => Cipher::aes_256_cbc(),
+            },
+            Self::TripleDesCbc => Cipher::des_ede3_cbc(),
+        };
         let random = rng.bytes::<16>();
         let iv = cipher.iv_len().and_then(|length| random.get(..length));
         let iv = iv.ok_or(EncryptionError::Crypto)?;
         if key.len() != cipher.key_len() {
             return Err(EncryptionError::Crypto);
         }
-        let gcm = matches!(self, Self::Accepted(algorithm) if algorithm.is_authenticated());
-        if !gcm {
-            return Ok([iv, &symm::encrypt(cipher, key, Some(iv), content)?].concat());
-        }
-        let mut tag = [0; 16];
-        let octets = symm::encrypt_aead(cipher, key, Some(iv), &[], content, &mut tag)?;
-        Ok([iv, &octets, &tag].concat())
+        Ok([iv, &symm::encrypt(cipher, key, Some(iv), content)?].concat())
     }
 }
 
 impl Transport {
-    fn uri(self) -> &'static str {
+    /// `None` for the one that nobody should use.
+    fn oaep(self) -> Option<Oaep> {
         match self {
-            Self::OaepMgf1p { .. } => KeyTransport::OAEP_MGF1P,
-            Self::Oaep { .. } => KeyTransport::OAEP,
-            Self::RsaV15 => "http://www.w3.org/2001/04/xmlenc#rsa-1_5",
+            Self::OaepMgf1p { digest } => Some(Oaep::Mgf1p { digest }),
+            Self::Oaep { digest, mask } => Some(Oaep::Named { digest, mask }),
+            Self::RsaV15 => None,
         }
+    }
+
+    fn method(self) -> TransportMethod<'static> {
+        let uri = "http://www.w3.org/2001/04/xmlenc#rsa-1_5";
+        let rsa_v15 = TransportMethod { uri, digest: None, mask: None };
+        self.oaep().map_or(rsa_v15, Oaep::method)
     }
 
     /// # Errors
     /// If it is no RSA key, or one too short for this.
     pub fn encrypt(self, key: &[u8], to: &PKey<Public>) -> Result<Vec<u8>, EncryptionError> {
+        if let Some(oaep) = self.oaep() {
+            let to = PublicKey::from_spki_der(&to.public_key_to_der()?).ok();
+            let to = to.as_ref().and_then(EncryptionKey::of).ok_or(EncryptionError::Crypto)?;
+            return Ok(oaep.encrypt(key, &to)?);
+        }
         let mut context = PkeyCtx::new(to)?;
         context.encrypt_init()?;
-        let (digest, mask) = match self {
-            Self::OaepMgf1p { digest } => (digest, OaepDigest::Sha1),
-            Self::Oaep { digest, mask } => (digest, mask),
-            Self::RsaV15 => {
-                context.set_rsa_padding(Padding::PKCS1)?;
-                let mut encrypted = Vec::new();
-                context.encrypt_to_vec(key, &mut encrypted)?;
-                return Ok(encrypted);
-            }
-        };
-        let md = |digest| match digest {
-            OaepDigest::Sha1 => Md::sha1(),
-            OaepDigest::Sha256 => Md::sha256(),
-        };
-        context.set_rsa_padding(Padding::PKCS1_OAEP)?;
-        context.set_rsa_oaep_md(md(digest))?;
-        context.set_rsa_mgf1_md(md(mask))?;
+        context.set_rsa_padding(Padding::PKCS1)?;
         let mut encrypted = Vec::new();
         context.encrypt_to_vec(key, &mut encrypted)?;
         Ok(encrypted)

@@ -31,6 +31,7 @@ pub enum Fault {
     NoSessionIndex,
     EncryptedNameId,
     IgnoresForceAuthn,
+    RefusesForceAuthn,
     NewNameId,
     Asynchronous,
     IframeLogout,
@@ -78,7 +79,7 @@ pub enum Occasion {
 
 impl Fault {
     /// Every fault, with the value that it has if none is given.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Partial,
         Self::Refused(Refused::Responder),
         Self::NoAnswer,
@@ -93,6 +94,7 @@ impl Fault {
         Self::NoSessionIndex,
         Self::EncryptedNameId,
         Self::IgnoresForceAuthn,
+        Self::RefusesForceAuthn,
         Self::NewNameId,
         Self::Asynchronous,
         Self::IframeLogout,
@@ -120,6 +122,7 @@ impl Fault {
             Self::NoSessionIndex => "no-session-index",
             Self::EncryptedNameId => "encrypted-name-id",
             Self::IgnoresForceAuthn => "ignores-force-authn",
+            Self::RefusesForceAuthn => "refuses-force-authn",
             Self::NewNameId => "new-name-id",
             Self::Asynchronous => "asynchronous",
             Self::IframeLogout => "iframe-logout",
@@ -164,6 +167,7 @@ impl Fault {
             Self::NoSessionIndex => "names no session, neither at sign-in nor at its own logout",
             Self::EncryptedNameId => "encrypts the NameID, at sign-in and at its own logout",
             Self::IgnoresForceAuthn => "answers from its session although it was told to ask again",
+            Self::RefusesForceAuthn => "answers RequestUnsupported if it is told to ask again",
             Self::NewNameId => "names at its own logout another NameID than it asserted",
             Self::Asynchronous => "says at its own logout that it wants no answer (aslo)",
             Self::IframeLogout => "loads its own LogoutRequest in a frame of its page",
@@ -194,7 +198,7 @@ impl Fault {
             Self::NoSessionIndex | Self::EncryptedNameId => {
                 matches!(occasion, Occasion::SignIn | Occasion::OwnRequest)
             }
-            Self::IgnoresForceAuthn => occasion == Occasion::SignIn,
+            Self::IgnoresForceAuthn | Self::RefusesForceAuthn => occasion == Occasion::SignIn,
             Self::NewNameId | Self::Asynchronous | Self::IframeLogout => {
                 occasion == Occasion::OwnRequest
             }

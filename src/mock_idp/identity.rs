@@ -8,6 +8,7 @@ use super::plan::Faults;
 use crate::clock::Timestamp;
 use crate::keys;
 use crate::rng::Rng;
+use crate::xml::decrypt::DecryptionKey;
 use crate::xml::sign::SigningKey;
 
 /// The certificate counts from an hour ago, for clocks that go behind.
@@ -28,6 +29,8 @@ pub(super) struct Identities {
     expired: Identity,
     /// Made when it is first needed.
     rolled: OnceLock<Identity>,
+    /// The usual key once more: what a service provider encrypts for the IdP is opened with it.
+    decryption: DecryptionKey,
 }
 
 /// With what is signed, and what the metadata says of it.
@@ -35,6 +38,8 @@ pub(super) struct Keys {
     pub(super) signing: Identity,
     /// Certificates, the best first.
     pub(super) published: Vec<Vec<u8>>,
+    /// The certificate to encrypt to.
+    pub(super) recipient: Vec<u8>,
 }
 
 impl Identities {
@@ -48,7 +53,12 @@ impl Identities {
         let usual = identity(pair, now.minus(EARLIER), LIFETIME, rng)?;
         let begin = now.minus(LIFETIME).minus(EARLIER);
         let expired = identity(pair, begin, LIFETIME, rng)?;
-        Ok(Self { usual, expired, rolled: OnceLock::new() })
+        let decryption = DecryptionKey::from_pkcs8_der(&pair.to_pkcs8_der()?)?;
+        Ok(Self { usual, expired, rolled: OnceLock::new(), decryption })
+    }
+
+    pub(super) fn decryption(&self) -> &DecryptionKey {
+        &self.decryption
     }
 
     /// Makes what these faults need.
@@ -78,15 +88,14 @@ impl Identities {
             false => &self.usual,
         };
         let own = usual.certificate.clone();
-        match (faults.rolled_key(), self.rolled.get()) {
+        let (signing, published) = match (faults.rolled_key(), self.rolled.get()) {
             (Some(RolledKey::Announced), Some(rolled)) => {
-                Keys { signing: rolled.clone(), published: vec![rolled.certificate.clone(), own] }
+                (rolled.clone(), vec![rolled.certificate.clone(), own.clone()])
             }
-            (Some(RolledKey::Unannounced), Some(rolled)) => {
-                Keys { signing: rolled.clone(), published: vec![own] }
-            }
-            _ => Keys { signing: usual.clone(), published: vec![own] },
-        }
+            (Some(RolledKey::Unannounced), Some(rolled)) => (rolled.clone(), vec![own.clone()]),
+            _ => (usual.clone(), vec![own.clone()]),
+        };
+        Keys { signing, published, recipient: own }
     }
 }
 

@@ -29,6 +29,8 @@ pub enum Entry {
     LogoutRequest {
         id: String,
         name_id: NameId,
+        /// It was encrypted for this IdP.
+        name_id_encrypted: bool,
         session_indexes: Vec<SessionIndex>,
         signature_valid: bool,
         binding: Binding,

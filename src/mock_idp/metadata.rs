@@ -8,11 +8,12 @@ use crate::xml::ns;
 use crate::xml::write::{WriteError, Writer};
 
 /// The EntityDescriptor of an IdP below `base` (SAML Metadata 2.4.3), with these certificates and
-/// these bindings for single logout.
+/// these bindings for single logout. What is encrypted for it is encrypted to `recipient`.
 pub(super) fn write(
     base: &str,
     entity_id: &EntityId,
     certificates: &[Vec<u8>],
+    recipient: &[u8],
     single_logout: &[Binding],
 ) -> Result<String, WriteError> {
     let mut writer = Writer::new();
@@ -24,9 +25,10 @@ pub(super) fn write(
         "md:IDPSSODescriptor",
         &[("WantAuthnRequestsSigned", "true"), ("protocolSupportEnumeration", ns::SAMLP)],
     );
-    for certificate in certificates {
+    let signing = certificates.iter().map(|certificate| ("signing", certificate.as_slice()));
+    for (usage, certificate) in signing.chain([("encryption", recipient)]) {
         writer
-            .open("md:KeyDescriptor", &[("use", "signing")])
+            .open("md:KeyDescriptor", &[("use", usage)])
             .open("ds:KeyInfo", &[])
             .open("ds:X509Data", &[])
             .leaf("ds:X509Certificate", &[], &STANDARD.encode(certificate))

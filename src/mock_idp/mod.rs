@@ -368,7 +368,8 @@ fn show(
         () => options.slo.bindings(),
     };
     let keys = identities.under(faults);
-    let metadata = metadata::write(base, entity_id, &keys.published, &single_logout).ok()?;
+    let (published, recipient) = (&keys.published, &keys.recipient);
+    let metadata = metadata::write(base, entity_id, published, recipient, &single_logout).ok()?;
     Some(Shown { signing: keys.signing, single_logout, metadata })
 }
 

@@ -19,7 +19,7 @@ use crate::saml::binding::soap;
 use crate::saml::{
     Binding, EntityId, LogoutRequest, LogoutResponse, MessageKind, Status, StatusCode as SamlStatus,
 };
-use crate::xml::Element;
+use crate::xml::{Element, ns};
 
 /// Nobody of that name and session is signed in (SAML Core 3.2.2.2).
 pub(super) const UNKNOWN_PRINCIPAL: &str = "urn:oasis:names:tc:SAML:2.0:status:UnknownPrincipal";
@@ -104,13 +104,29 @@ impl MockIdp {
         Ok((StatusCode::OK, [(CONTENT_TYPE, SOAP_TYPE)], envelope).into_response())
     }
 
+    /// The request, and whether its NameID was encrypted. Nothing is decrypted of what nobody signed.
+    fn read_logout_request(
+        &self,
+        received: &Received,
+        root: Element<'_>,
+    ) -> Result<(LogoutRequest, bool), Refusal> {
+        let encrypted = root.children(ns::SAML, "EncryptedID").next().is_some();
+        let key = std::slice::from_ref(self.0.identities.decryption());
+        let request = match received.signature {
+            Ok(()) => LogoutRequest::parse_encrypted(root, key),
+            Err(_) => LogoutRequest::parse(root),
+        };
+        Ok((request?, encrypted))
+    }
+
     /// Ends what the request names.
     fn hear(&self, sp: &ServiceProvider, received: &Received) -> Result<Heard, Refusal> {
         if !self.state().shown().single_logout.contains(&received.binding) {
             return Err(Refusal::LogoutNotOffered);
         }
         let document = received.document()?;
-        let request = LogoutRequest::parse(received.message(&document)?)?;
+        let (request, encrypted) =
+            self.read_logout_request(received, received.message(&document)?)?;
         let accepted = received
             .signature
             .clone()
@@ -127,7 +143,7 @@ impl MockIdp {
             }
             _ => 0,
         };
-        let entry = entry(&request, received, false, ended, faults.list());
+        let entry = entry((&request, encrypted), received, false, ended, faults.list());
         state.record(self.0.clock.now(), entry);
         drop(state);
         accepted?;
@@ -186,8 +202,8 @@ impl MockIdp {
         received: &Received,
         root: Element<'_>,
     ) -> Result<(), Refusal> {
-        let request = LogoutRequest::parse(root)?;
-        let entry = entry(&request, received, true, 0, &[]);
+        let (request, encrypted) = self.read_logout_request(received, root)?;
+        let entry = entry((&request, encrypted), received, true, 0, &[]);
         self.state().record(self.0.clock.now(), entry);
         Ok(())
     }
@@ -259,7 +275,7 @@ impl MockIdp {
 }
 
 fn entry(
-    request: &LogoutRequest,
+    (request, name_id_encrypted): (&LogoutRequest, bool),
     received: &Received,
     at_login_url: bool,
     ended: usize,
@@ -268,6 +284,7 @@ fn entry(
     Entry::LogoutRequest {
         id: request.id.clone(),
         name_id: request.name_id.clone(),
+        name_id_encrypted,
         session_indexes: request.session_indexes.clone(),
         signature_valid: received.signature.is_ok(),
         binding: received.binding,

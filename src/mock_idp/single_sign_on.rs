@@ -12,7 +12,7 @@ use super::state::OpenRequest;
 use super::{Encrypt, Encryption, MockIdp, Options, Refusal, SSO, pages};
 use crate::http::extract::{Cookies, RawParams, RawParamsError};
 use crate::saml::binding::PostForm;
-use crate::saml::status::NO_PASSIVE;
+use crate::saml::status::{NO_PASSIVE, REQUEST_UNSUPPORTED};
 use crate::saml::{AuthnRequest, EntityId, MessageKind, Status, StatusCode as SamlStatus};
 use crate::xml::ns;
 use crate::xml::sign::sign_enveloped;
@@ -66,12 +66,25 @@ impl MockIdp {
             let ignores = || self.state().has_fault(Fault::IgnoresForceAuthn, &session.user);
             !request.force_authn || ignores()
         };
+        let user = session.as_ref().map(|session| session.user.as_str());
+        let refuses = |user| self.state().has_fault(Fault::RefusesForceAuthn, user);
+        if request.force_authn && refuses(user.unwrap_or_default()) {
+            self.state().faults(Occasion::SignIn, user);
+            let said = "ForceAuthn is not supported here";
+            let status = Status::failure(SamlStatus::Responder, REQUEST_UNSUPPORTED, said);
+            return self.answer_failure(&open, &status);
+        }
         match session {
             Some(session) if is_enough(&session) => {
                 let faults = self.state().faults(Occasion::SignIn, Some(&session.user));
                 self.answer(&sp, &open, &session, false, &faults)
             }
-            _ if request.is_passive => self.answer_no_passive(&open),
+            // SAML Core 3.4.1: no page may be shown.
+            _ if request.is_passive => {
+                let said = "nobody is signed in here";
+                let status = Status::failure(SamlStatus::Responder, NO_PASSIVE, said);
+                self.answer_failure(&open, &status)
+            }
             session => {
                 let handle = self.0.rng.handle();
                 self.state().keep_open(handle.expose(), open);
@@ -124,11 +137,10 @@ impl MockIdp {
         Ok(to_consumer(open, &xml))
     }
 
-    /// Nobody is signed in, and no page may be shown (SAML Core 3.4.1, IsPassive).
-    fn answer_no_passive(&self, open: &OpenRequest) -> Result<Response, Refusal> {
+    /// Nobody is signed in by this answer, and it says why.
+    fn answer_failure(&self, open: &OpenRequest, status: &Status) -> Result<Response, Refusal> {
         let response_id = self.0.rng.saml_id();
-        let status = Status::failure(SamlStatus::Responder, NO_PASSIVE, "nobody is signed in here");
-        let xml = assertion::failed(&self.envelope(open, &response_id), &status)?;
+        let xml = assertion::failed(&self.envelope(open, &response_id), status)?;
         let Identity { key, certificate } = self.identity();
         let xml = sign_enveloped(&xml, &key, Some(&certificate))?;
         Ok(to_consumer(open, &xml))

@@ -1,9 +1,11 @@
 use std::time::Duration;
 
 use super::message::{self, Head, MessageError};
-use super::{Binding, EntityId, NameId, SessionIndex, decryption};
+use super::{Binding, EntityId, NameId, Recipient, SessionIndex, decryption};
 use crate::clock::Timestamp;
+use crate::rng::Rng;
 use crate::xml::decrypt::DecryptionKey;
+use crate::xml::encrypt::EncryptError;
 use crate::xml::write::{WriteError, Writer};
 use crate::xml::{Element, ns};
 
@@ -111,6 +113,24 @@ impl LogoutRequest {
     /// # Errors
     /// If a value holds a character that XML cannot carry.
     pub fn to_xml(&self) -> Result<String, WriteError> {
+        self.write(|name_id, writer| {
+            name_id.write(writer);
+            Ok(())
+        })
+    }
+
+    /// The same with the NameID encrypted (SAML Core 3.7.1).
+    ///
+    /// # Errors
+    /// As above, and if OpenSSL cannot encrypt.
+    pub fn to_encrypted_xml(&self, to: &Recipient, rng: &Rng) -> Result<String, EncryptError> {
+        self.write(|name_id, writer| to.write(&name_id.to_xml()?, "EncryptedID", rng, writer))
+    }
+
+    fn write<E: From<WriteError>>(
+        &self,
+        name_id: impl FnOnce(&NameId, &mut Writer) -> Result<(), E>,
+    ) -> Result<String, E> {
         let mut writer = Writer::new();
         let not_on_or_after = self.not_on_or_after.map(|time| time.to_string());
         let mut attributes = Vec::new();
@@ -123,12 +143,12 @@ impl LogoutRequest {
             writer.open("samlp:Extensions", &[]);
             writer.leaf("aslo:Asynchronous", &[("xmlns:aslo", ASLO)], "").close();
         }
-        self.name_id.write(&mut writer);
+        name_id(&self.name_id, &mut writer)?;
         for index in &self.session_indexes {
             writer.leaf("samlp:SessionIndex", &[], index.as_str());
         }
         writer.close();
-        writer.finish()
+        Ok(writer.finish()?)
     }
 
     /// Who says to have sent this, and its ID: enough to find the keys, and to answer a request whose

@@ -17,6 +17,7 @@ pub mod message;
 pub mod metadata;
 pub mod name_id;
 pub mod product;
+pub mod recipient;
 mod rejection;
 pub mod relay_state;
 pub mod response;
@@ -41,6 +42,7 @@ pub use metadata::{
 };
 pub use name_id::NameId;
 pub use product::Product;
+pub use recipient::{NoRecipient, Recipient};
 pub use relay_state::RelayState;
 pub use response::{Expected, Received, Rejection, Signed};
 pub use session_index::{InvalidSessionIndex, SessionIndex};

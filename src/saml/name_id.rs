@@ -3,7 +3,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::EntityId;
-use crate::xml::write::Writer;
+use crate::xml::write::{WriteError, Writer};
 use crate::xml::{Element, ShapeError, ns};
 
 /// `urn:oasis:names:tc:SAML:2.0:nameid-format:transient` (SAML Core 8.3.8).
@@ -84,16 +84,29 @@ impl NameId {
     /// Writes the element with exactly the attributes that it has. The prefix `saml` must be
     /// declared around it.
     pub fn write(&self, writer: &mut Writer) {
+        self.write_with(&[], writer);
+    }
+
+    /// The element alone, which declares its own prefix.
+    ///
+    /// # Errors
+    /// If it holds a character that XML cannot carry.
+    pub fn to_xml(&self) -> Result<String, WriteError> {
+        let mut writer = Writer::new();
+        self.write_with(&[("xmlns:saml", ns::SAML)], &mut writer);
+        writer.finish()
+    }
+
+    fn write_with(&self, declared: &[(&str, &str)], writer: &mut Writer) {
         let [_, format, name_qualifier, sp_name_qualifier, sp_provided_id] = self.parts();
-        let attributes: Vec<(&str, &str)> = [
+        let asserted = [
             ("Format", format),
             ("NameQualifier", name_qualifier),
             ("SPNameQualifier", sp_name_qualifier),
             ("SPProvidedID", sp_provided_id),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect();
+        ];
+        let asserted = asserted.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let attributes: Vec<_> = declared.iter().copied().chain(asserted).collect();
         writer.leaf("saml:NameID", &attributes, &self.value);
     }
 
@@ -192,6 +205,8 @@ mod tests {
             let pick = |place: u32| choices[index / 3_usize.pow(place) % 3];
             let name_id = with("ada", [pick(0), pick(1), pick(2), pick(3)]);
             assert_eq!(read(&written(&name_id)).unwrap(), name_id);
+            let alone = name_id.to_xml().unwrap();
+            assert_eq!(read(&format!("<t>{alone}</t>")).unwrap(), name_id);
             assert!(hashes.insert(name_id.canonical_bytes()));
             assert!(documents.insert(written(&name_id)));
             let json = serde_json::to_string(&name_id).unwrap();

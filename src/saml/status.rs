@@ -13,6 +13,8 @@ pub const NO_PASSIVE: &str = "urn:oasis:names:tc:SAML:2.0:status:NoPassive";
 pub const AUTHN_FAILED: &str = "urn:oasis:names:tc:SAML:2.0:status:AuthnFailed";
 /// The IdP understood the request and will not answer it (SAML Core 3.2.2.2).
 pub const REQUEST_DENIED: &str = "urn:oasis:names:tc:SAML:2.0:status:RequestDenied";
+/// The IdP does not support the request (SAML Core 3.2.2.2).
+pub const REQUEST_UNSUPPORTED: &str = "urn:oasis:names:tc:SAML:2.0:status:RequestUnsupported";
 
 /// Deeper status codes are not read; the standard defines two levels.
 const MAX_NESTED: usize = 8;

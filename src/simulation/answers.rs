@@ -11,7 +11,8 @@ use crate::logout::{Ends, LegOutcome, Logout, PartyId, Ticks, Whole};
 use crate::secret::Token;
 use crate::store::StoreError;
 use crate::use_cases::{
-    CookieChange, Failure, Frame, ListedParty, LogoutEnd, Next, Page, Reply, TokenAnswer,
+    CookieChange, Failure, Frame, ListedParty, LogoutEnd, Next, Page, ReloginQuestion, Reply,
+    TokenAnswer,
 };
 
 impl World<'_> {
@@ -156,7 +157,7 @@ impl World<'_> {
                 Page::ConfirmLogout { handle, csrf, .. } => {
                     self.mail.push(Mail::Question { browser, handle, csrf });
                 }
-                Page::Relogin { handle, csrf, .. } => {
+                Page::Relogin { question: ReloginQuestion::Held(handle), csrf, .. } => {
                     let sign_in = sign_in.expect("only a sign-in leads there");
                     self.mail.push(Mail::Relogin { browser, handle, sign_in, csrf });
                 }

@@ -133,11 +133,12 @@ impl Model {
             }
             Change::SaveEndedPrincipal(ended) => {
                 let known = self.ended.get(&key(ended));
-                let same = known.is_some_and(|known| known.expires_at == ended.expires_at);
+                let same = known.is_some_and(|known| known.version == ended.version);
                 (same, "SaveEndedPrincipal")
             }
             Change::AddReloginLock(lock) => (!self.locks.contains_key(&lock.leg), "AddReloginLock"),
             Change::AskLogout { .. }
+            | Change::HandOverReloginLocks { .. }
             | Change::LiftReloginLock { .. }
             | Change::SaveEndedSubject(_)
             | Change::SaveIdpSession { .. }
@@ -296,11 +297,15 @@ impl Model {
                 self.ended.insert(key(ended), (**ended).clone());
             }
             Change::SaveEndedPrincipal(ended) => {
-                let expires_at = ended.expires_at.shifted(1);
-                self.ended.insert(key(ended), EndedPrincipal { expires_at, ..(**ended).clone() });
+                let version = ended.version + 1;
+                self.ended.insert(key(ended), EndedPrincipal { version, ..(**ended).clone() });
             }
             Change::AddReloginLock(lock) => {
                 self.locks.insert(lock.leg, ((**lock).clone(), step));
+            }
+            Change::HandOverReloginLocks { from, to } => {
+                let moved = self.locks.values_mut().map(|(lock, _)| lock);
+                moved.filter(|lock| lock.browser == *from).for_each(|lock| lock.browser = *to);
             }
             // When a person was signed out of everything is held against answers, not against rows.
             Change::SaveEndedSubject(_) => {}

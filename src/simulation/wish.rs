@@ -13,7 +13,8 @@ use crate::oidc::{BearerError, Params, Subject};
 use crate::saml::RawQuery;
 use crate::secret::{Token, TokenHash};
 use crate::use_cases::{
-    Arrival, Failure, PageAnswer, PersonForm, ReloginAnswer, Reply, TokenAnswer, UseCases,
+    Arrival, Failure, PageAnswer, PersonForm, ReloginAnswer, ReloginQuestion, Reply, TokenAnswer,
+    UseCases,
 };
 
 #[derive(Clone)]
@@ -329,7 +330,8 @@ impl World<'_> {
                         true => ReloginAnswer::SignInAnyway,
                         false => ReloginAnswer::StaySignedOut,
                     };
-                    let answered = use_cases.answer_relogin(&handle, answer, &csrf, &cookies).await;
+                    let held = ReloginQuestion::Held(handle);
+                    let answered = use_cases.answer_relogin(&held, answer, &csrf, &cookies).await;
                     Answer::Reply(answered)
                 }
                 Wish::Redeem { app: number, code } => {

@@ -197,23 +197,23 @@ impl SealedStore {
                     ],
                 ));
             }
-            Change::SaveEndedPrincipal(mut ended) => {
-                let read = ended.expires_at;
-                ended.expires_at = read.shifted(1);
-                out.push(one(
-                    "SaveEndedPrincipal",
-                    "UPDATE ended_principal SET sealed = $3, expires_at = $5 \
-                     WHERE idp_id = $1 AND request_id = $2 AND expires_at = $4",
-                    vec![
-                        ended.idp.as_str().into(),
-                        ended.request_id.clone().into(),
-                        self.seal_ended_principal(&ended).into(),
-                        read.into(),
-                        ended.expires_at.into(),
-                    ],
-                ));
-            }
-            Change::AddReloginLock(lock) => out.push(self.add_relogin_lock(&lock)),
+            Change::SaveEndedPrincipal(ended) => out.push(one(
+                "SaveEndedPrincipal",
+                "UPDATE ended_principal SET version = version + 1, sealed = $3 \
+                 WHERE idp_id = $1 AND request_id = $2 AND version = $4",
+                vec![
+                    ended.idp.as_str().into(),
+                    ended.request_id.clone().into(),
+                    self.seal_ended_principal(&ended).into(),
+                    ended.version.into(),
+                ],
+            )),
+            Change::AddReloginLock(lock) => self.add_relogin_lock(&lock, out),
+            Change::HandOverReloginLocks { from, to } => out.push(any(
+                "HandOverReloginLocks",
+                "UPDATE relogin_lock SET browser_hash = $2 WHERE browser_hash = $1",
+                vec![from.into(), to.into()],
+            )),
             Change::LiftReloginLock { leg, event } => {
                 out.extend(self.lift_relogin_lock(leg, event, now));
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::{AuditEvent, AuditKind};
-use crate::change::{Change, PendingAuthnRequest, VerifiedSignIn, Wanted};
+use crate::change::{Change, PendingAuthnRequest, Relogin, VerifiedSignIn, Wanted};
 use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::oidc::{ErrorCode, OAuthError, Subject, SubjectSource};
@@ -133,7 +133,7 @@ impl UseCases {
     }
 
     /// The IdP that was asked, if it may still answer.
-    async fn asked_idp(
+    pub(super) async fn asked_idp(
         &self,
         pending: &PendingAuthnRequest,
         now: Timestamp,
@@ -253,9 +253,20 @@ impl UseCases {
             // The IdP relied on an older session than `max_age` allows: ask for a fresh one.
             let changes = vec![Change::TakeAuthnRequest { id: pending.id.clone() }, record];
             self.store().commit(now, changes).await.map_err(used)?;
-            let wanted =
-                Wanted { force_authn: true, authn_not_before: Some(now), ..pending.wanted };
+            let wanted = Wanted {
+                force_authn: true,
+                authn_not_before: Some(now),
+                relogin: Relogin::Free,
+                ..pending.wanted
+            };
             return self.send_authn_request(wanted, connection, now).await;
+        }
+        let status = match &rejection {
+            Rejection::Status(status) => Some(status),
+            _ => None,
+        };
+        if let (true, Relogin::Locked, Some(status)) = (ours, pending.wanted.relogin, status) {
+            return self.cannot_be_asked(pending, connection, status, now).await;
         }
         if ours && let Some(error) = oauth_error(&rejection) {
             let changes = vec![Change::TakeAuthnRequest { id: pending.id.clone() }, record];

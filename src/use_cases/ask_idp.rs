@@ -11,6 +11,7 @@ use crate::use_cases::idp_request::{IdpRequest, is_too_long, post_location};
 use crate::use_cases::{
     CookieChange, Failure, REQUEST_LIFETIME, Reply, UseCases, transaction_name,
 };
+use crate::xml::encrypt::EncryptError;
 
 impl UseCases {
     /// The LogoutRequest of one leg, by its binding (SAML Profiles 4.4.4.1).
@@ -38,11 +39,11 @@ impl UseCases {
         let asked = leg.asked.as_ref().ok_or_else(|| broken("the leg was not asked"))?;
         let principal = leg.principal.as_ref().ok_or_else(|| broken("the leg has no principal"))?;
         let write = |destination: &str| {
-            LogoutRequest {
+            let request = LogoutRequest {
                 asynchronous: matches!(rung, Rung::AsynchronousLogout { .. }),
                 ..self.logout_request(logout, principal, &asked.request_id, destination, now)
-            }
-            .to_xml()
+            };
+            self.write_logout_request(&request, principal)
         };
         let relay_state = self.relay_state(&asked.request_id);
         let request = IdpRequest { relay_state: relay_state.expose(), sign: true, write: &write };
@@ -87,6 +88,22 @@ impl UseCases {
             }),
             asynchronous: false,
         }
+    }
+
+    /// The message as it is signed; its NameID encrypted if that was settled when the logout began.
+    ///
+    /// # Errors
+    /// [`Failure::Internal`]
+    pub(super) fn write_logout_request(
+        &self,
+        request: &LogoutRequest,
+        principal: &Principal,
+    ) -> Result<String, Failure> {
+        let written = match &principal.encrypt_to {
+            Some(recipient) => request.to_encrypted_xml(recipient, self.rng()),
+            None => request.to_xml().map_err(EncryptError::Write),
+        };
+        written.map_err(|error| Failure::Internal(format!("a LogoutRequest: {error}")))
     }
 
     /// Where the same rung takes a form, for a message that is too long for a URL. `None`: there is no

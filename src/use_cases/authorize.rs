@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::{AuditEvent, AuditKind};
-use crate::change::{Change, Code, Grant, PendingAuthnRequest, Wanted};
+use crate::change::{Change, Code, Grant, PendingAuthnRequest, Relogin, Wanted};
 use crate::clock::Timestamp;
 use crate::connection::{BrowserBinding, Connection, EmailDomain};
 use crate::id::{AppSessionId, BrowserSessionId, IdpId, IdpSessionId};
@@ -284,8 +284,12 @@ impl UseCases {
             None => None,
         };
         // A re-login lock judges the answer itself: the person may overrule it, and no client.
-        let force_authn = demanded || fresh.locked.contains(&connection.id);
-        let wanted = Wanted { request, force_authn, authn_not_before };
+        let relogin = match fresh.locked.contains(&connection.id) {
+            true if !demanded => Relogin::Locked,
+            _ => Relogin::Free,
+        };
+        let force_authn = demanded || relogin == Relogin::Locked;
+        let wanted = Wanted { request, force_authn, authn_not_before, relogin };
         self.send_authn_request(wanted, connection, now).await
     }
 
@@ -319,6 +323,7 @@ impl UseCases {
                 requested_authn_context: wanted.request.acr_values.clone(),
             }
             .to_xml()
+            .map_err(|error| unusable(&format!("an AuthnRequest cannot be written: {error}")))
         };
         let sign = connection.settings.sign_requests.unwrap_or(true)
             || connection.metadata.want_authn_requests_signed;

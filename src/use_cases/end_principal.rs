@@ -78,6 +78,7 @@ impl UseCases {
         let now = self.now().await?;
         let (idp, request_id) = (asking.connection.id.clone(), request.id.clone());
         let mut ended = EndedPrincipal {
+            version: 0,
             idp: idp.clone(),
             request_id: request.id,
             name_id: request.name_id,

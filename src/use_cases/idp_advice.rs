@@ -20,12 +20,20 @@ impl Advice {
     pub(super) fn of(connection: &Connection) -> Self {
         let mut advice = Self::default();
         let (metadata, settings) = (&connection.metadata, &connection.settings);
-        match metadata.single_logout.is_empty() {
-            true => advice.about_no_logout_url(metadata.product(), settings),
-            false => {
+        match (settings.single_logout, metadata.single_logout.is_empty()) {
+            (Some(false), _) => advice.about_single_logout_off(settings),
+            (_, true) => advice.about_no_logout_url(metadata.product(), settings),
+            (_, false) => {
                 advice.about_logout(metadata, settings);
                 advice.about_settings(metadata, settings);
             }
+        }
+        if let Err(why) = connection.recipient() {
+            advice.say(&format!(
+                "`encrypt_name_id` is set, and {why}: nothing that names a person goes to this IdP, \
+                 and its leg of a logout is `not_possible`. Load metadata with such a key, or set it \
+                 to `false`."
+            ));
         }
         if metadata.signature == MetadataSignature::Unchecked && settings.metadata_key.is_none() {
             advice.say(
@@ -34,6 +42,19 @@ impl Advice {
             );
         }
         advice
+    }
+
+    fn about_single_logout_off(&mut self, settings: &IdpSettings) {
+        self.say(
+            "`single_logout = false`: nothing goes to its logout URL. The person may stay signed in \
+             there, and is told so; its own LogoutRequests still count.",
+        );
+        if settings.fallback == Fallback::LoginUrl {
+            self.say(
+                "`fallback` is `login-url`: the LogoutRequest goes to the login URL instead. With \
+                 `fallback = local` none is sent.",
+            );
+        }
     }
 
     fn about_no_logout_url(&mut self, product: Option<Product>, settings: &IdpSettings) {

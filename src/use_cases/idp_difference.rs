@@ -21,15 +21,18 @@ pub(super) struct Difference {
     all_keys_replaced: bool,
     sign_in_moved: bool,
     logout_moved: bool,
+    /// NameIDs are to be encrypted, and there is no key for that any more.
+    cannot_encrypt: bool,
 }
 
 impl Difference {
     pub(super) fn between(found: Option<&FoundIdp>, new: &Connection) -> Self {
+        let cannot_encrypt = new.recipient().is_err();
         let Some(found) = found else { return Self { is_new: true, ..Self::default() } };
         let entity_id = new.metadata.entity_id.as_str();
         let was = (found.entity_id != entity_id).then(|| found.entity_id.clone());
         let Some(old) = as_it_was(found) else {
-            return Self { was, ..Self::default() };
+            return Self { was, cannot_encrypt, ..Self::default() };
         };
         let (old, new) = (&old.metadata, &new.metadata);
         let (old_keys, new_keys) = (thumbprints(old), thumbprints(new));
@@ -45,6 +48,7 @@ impl Difference {
             removed,
             sign_in_moved: is_moved(&old.single_sign_on, &new.single_sign_on),
             logout_moved: is_moved(&old.single_logout, &new.single_logout),
+            cannot_encrypt,
         }
     }
 
@@ -88,6 +92,7 @@ impl Difference {
             || !self.removed.is_empty()
             || self.sign_in_moved
             || self.logout_moved
+            || self.cannot_encrypt
     }
 }
 
@@ -142,6 +147,11 @@ impl fmt::Display for Difference {
         }
         if self.logout_moved {
             parts.push("logout URLs changed".to_owned());
+        }
+        if self.cannot_encrypt {
+            parts.push(
+                "no key to encrypt NameIDs for, so the IdP is not asked at logout".to_owned(),
+            );
         }
         f.write_str(&parts.join("; "))
     }

@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::connection::SettingsChange;
 use crate::id::IdpId;
 use crate::outbound::{Fetched, Request, Validators};
-use crate::saml::metadata::MetadataUrl;
+use crate::saml::metadata::{MetadataUrl, redacted};
 use crate::saml::{EntityId, IdpMetadata};
 use crate::store::CommitError;
 use crate::use_cases::{Failure, SaveIdp, UseCases, registry};
@@ -96,10 +96,12 @@ impl UseCases {
     }
 
     async fn look(&self, id: &IdpId, origin: &MetadataSource) -> Result<Refreshed, Failure> {
-        let url: MetadataUrl = origin
-            .url
-            .parse()
-            .map_err(|error| Failure::Internal(format!("metadata URL of IdP {id}: {error}")))?;
+        let url: MetadataUrl = origin.url.parse().map_err(|error| {
+            let detail = format!(
+                "metadata URL of IdP {id}: {error}. Give its metadata again with `sloop idp add`"
+            );
+            wrong("metadata_url_unusable", detail)
+        })?;
         let entity_id = self.idp_settings(id).await?.and_then(|settings| settings.entity_id);
         let (etag, last_modified) = (origin.etag.clone(), origin.last_modified.clone());
         let known = Validators { etag, last_modified };
@@ -143,7 +145,7 @@ impl UseCases {
             idp.id = %id,
             code = failure.code(),
             "no new metadata from {}; what we have goes on to count: {failure}",
-            origin.url
+            redacted(&origin.url)
         );
         let now = self.now().await?;
         let next_at = now.plus(RETRY);

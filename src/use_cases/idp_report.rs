@@ -7,10 +7,11 @@ use crate::clock::Timestamp;
 use crate::connection::{Connection, IdpSettings, MaxValidity};
 use crate::id::IdpId;
 use crate::logout::{Presence, Rung, WhyLocal};
-use crate::saml::metadata::OtherEndpoint;
+use crate::saml::metadata::{OtherEndpoint, redacted};
 use crate::saml::{Endpoint, KeyInfo, KeyUse, MetadataSignature, NameId, SessionIndex};
 use crate::session::SignedIn;
 use crate::use_cases::idp_advice::Advice;
+use crate::xml::encrypt::Encryption;
 
 /// What we understood of an IdP, and what logout will do there.
 #[derive(Clone, Debug, Serialize)]
@@ -27,6 +28,8 @@ pub struct IdpReport {
     pub unused_endpoints: Vec<String>,
     pub keys: Vec<String>,
     pub encryption_keys: Vec<String>,
+    /// Whether the NameIDs of LogoutRequests are encrypted, or could be, and how.
+    pub name_id_encryption: String,
     pub want_authn_requests_signed: bool,
     pub name_id_formats: Vec<String>,
     pub scopes: Vec<String>,
@@ -87,6 +90,7 @@ impl IdpReport {
             unused_endpoints: metadata.other_endpoints.iter().map(other).collect(),
             keys: metadata.key_info.iter().map(key).collect(),
             encryption_keys: metadata.encryption_keys.iter().map(key).collect(),
+            name_id_encryption: name_id_encryption(connection),
             want_authn_requests_signed: metadata.want_authn_requests_signed,
             name_id_formats: metadata.name_id_formats.clone(),
             scopes: metadata.scopes.clone(),
@@ -100,7 +104,7 @@ impl IdpReport {
             },
             refresh: refresh.map(RefreshReport::of),
             settings: connection.settings.clone(),
-            logout: then(&rung(connection, &asserted(true, true), Presence::Browser)),
+            logout: then(connection, &rung(connection, &asserted(true, true), Presence::Browser)),
             ladder: ladder(connection),
             warnings: metadata.warnings.iter().map(ToString::to_string).collect(),
             advice: advice.sentences,
@@ -126,10 +130,10 @@ impl IdpReport {
 impl RefreshReport {
     fn of(source: &MetadataSource) -> Self {
         Self {
-            url: source.url.clone(),
+            url: redacted(&source.url),
             checked_at: source.checked_at.to_string(),
             next_at: source.next_at.to_string(),
-            failure: source.failure.clone(),
+            failure: source.failure.as_deref().map(redacted),
         }
     }
 }
@@ -154,6 +158,22 @@ fn key(info: &KeyInfo) -> String {
     format!("{} {} bits {}{certificate}{both}", info.kind, info.bits, info.thumbprint)
 }
 
+fn name_id_encryption(connection: &Connection) -> String {
+    let wanted = connection.settings.encrypt_name_id;
+    match &connection.metadata.recipient {
+        Ok(recipient) => {
+            let state = if wanted { "on" } else { "off; possible" };
+            let Encryption { content, transport } = recipient.encryption();
+            let (content, transport) = (content.algorithm().uri(), transport.method().uri);
+            let short = |uri: &'static str| uri.rsplit('#').next().unwrap_or(uri);
+            let (content, transport) = (short(content), short(transport));
+            format!("{state}: {content} and {transport}, key {}", recipient.thumbprint())
+        }
+        Err(why) if wanted => format!("on, and not possible: {why}"),
+        Err(why) => format!("off; not possible: {why}"),
+    }
+}
+
 /// What logout does for each thing that an assertion may hold: asked of the code that does it.
 fn ladder(connection: &Connection) -> Vec<LadderStep> {
     let step = |when, name_id, session_index, presence| {
@@ -166,7 +186,7 @@ fn ladder(connection: &Connection) -> Vec<LadderStep> {
             }
             _ => "",
         };
-        LadderStep { when, then: format!("{}{scope}", then(&rung)) }
+        LadderStep { when, then: format!("{}{scope}", then(connection, &rung)) }
     };
     vec![
         step("the assertion had a NameID and a SessionIndex", true, true, Presence::Browser),
@@ -199,26 +219,33 @@ fn asserted(name_id: bool, session_index: bool) -> SignedIn {
     }
 }
 
-fn then(rung: &Rung) -> String {
+fn then(connection: &Connection, rung: &Rung) -> String {
+    let request = match connection.recipient() {
+        Ok(Some(_)) => "signed LogoutRequest with an encrypted NameID",
+        _ => "signed LogoutRequest",
+    };
+    let no_single_logout = match connection.settings.single_logout {
+        Some(false) => "`single_logout` is `false`",
+        _ => "There is no logout URL that fits",
+    };
     match rung {
         Rung::SingleLogout { binding, location } => {
-            format!("A signed LogoutRequest goes by {binding} to {location}.")
+            format!("A {request} goes by {binding} to {location}.")
         }
         Rung::Soap { location } => {
-            format!("A signed LogoutRequest goes by SOAP from here to {location}.")
+            format!("A {request} goes by SOAP from here to {location}.")
         }
         Rung::AsynchronousLogout { binding, location } => format!(
-            "A signed LogoutRequest goes by {binding} to {location} and asks for no answer: the \
-             person stays on the IdP's page, and the outcome is `unconfirmed`."
+            "A {request} goes by {binding} to {location} and asks for no answer: the person stays on \
+             the IdP's page, and the outcome is `unconfirmed`."
         ),
         Rung::LoginUrl { binding, location } => format!(
-            "There is no logout URL that fits: the LogoutRequest goes by {binding} to the login \
-             URL {location}, and without an answer the outcome is `unconfirmed`."
+            "{no_single_logout}: a {request} goes by {binding} to the login URL {location}, and \
+             without an answer the outcome is `unconfirmed`."
         ),
-        Rung::Url { location } => format!(
-            "There is no logout URL that fits: the browser is sent to {location}; nothing confirms \
-             it."
-        ),
+        Rung::Url { location } => {
+            format!("{no_single_logout}: the browser is sent to {location}; nothing confirms it.")
+        }
         Rung::Local { why } => {
             let why = match why {
                 WhyLocal::NoNameId => "a LogoutRequest needs a NameID",
@@ -226,6 +253,10 @@ fn then(rung: &Rung) -> String {
                 WhyLocal::NoEndpoint => "there is no URL to send a browser to",
                 WhyLocal::NoConnection => "the connection cannot be used",
                 WhyLocal::NoBrowser => "this IdP can only be asked through a browser",
+                WhyLocal::SwitchedOff => "`single_logout` is `false`, and `fallback` is `local`",
+                WhyLocal::NoEncryptionKey => {
+                    "`encrypt_name_id` is set, and the metadata has no key to encrypt for"
+                }
             };
             format!("Only our side ends, and the end page says so: {why}.")
         }

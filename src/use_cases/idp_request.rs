@@ -6,19 +6,18 @@ use crate::saml::binding::redirect;
 use crate::saml::{Endpoint, MessageKind, PostForm};
 use crate::use_cases::{Failure, Next, UseCases};
 use crate::xml;
-use crate::xml::write::WriteError;
 
 /// One request, whichever way it goes.
 pub(super) struct IdpRequest<'r> {
     pub relay_state: &'r str,
     pub sign: bool,
     /// The message for this Destination.
-    pub write: &'r (dyn Fn(&str) -> Result<String, WriteError> + Sync),
+    pub write: &'r (dyn Fn(&str) -> Result<String, Failure> + Sync),
 }
 
 impl UseCases {
     /// # Errors
-    /// [`Failure::Internal`] if the message cannot be written or signed.
+    /// [`Failure::Internal`] if the message cannot be signed, and what its writer says.
     pub(super) fn send_by(
         &self,
         binding: BrowserBinding,
@@ -31,7 +30,7 @@ impl UseCases {
         let key = &self.keys().saml;
         let relay_state = Some(request.relay_state);
         let kind = MessageKind::Request;
-        let message = (request.write)(location).map_err(|error| broken(&error))?;
+        let message = (request.write)(location)?;
         match binding {
             BrowserBinding::Redirect => {
                 let key = request.sign.then_some(&key.signing);

@@ -142,6 +142,14 @@ impl UseCases {
         let connection =
             Connection::parse(id.clone(), settings.clone(), metadata, max_validity, now)
                 .map_err(|error| wrong(error.code(), error.to_string()))?;
+        // At a refresh nobody could answer: then the keys that verify must not be held up by it.
+        if let (false, Err(why)) = (brought.is_refresh(), connection.recipient()) {
+            let detail = format!(
+                "encrypt_name_id: for IdP {id} no NameID can be encrypted, because {why}; load \
+                 metadata with such a key, or leave the setting out"
+            );
+            return Err(wrong("no_encryption_key", detail));
+        }
         let metadata = String::from_utf8(metadata.clone())
             .map_err(|_| wrong("metadata_not_utf8", "the metadata is not UTF-8"))?;
         let text = serde_json::to_string(&settings)

@@ -95,7 +95,7 @@ impl UseCases {
 fn leg_story(leg: &Leg) -> LegStory {
     LegStory {
         party: PartyId::from(&leg.party).to_string(),
-        channel: explain::channel(&leg.party),
+        channel: explain::channel(leg),
         outcome: leg.outcome(),
         said: explain::leg(leg),
         session_indexes: leg.principal.as_ref().map_or(0, |found| found.session_indexes.len()),

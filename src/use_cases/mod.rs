@@ -85,7 +85,7 @@ pub use next::{
 pub use parties::ListedParty;
 pub use person_page::{NothingEnded, PersonForm};
 pub use registry::RegisteredClient;
-pub use relogin_lock::ReloginAnswer;
+pub use relogin_lock::{ReloginAnswer, ReloginQuestion};
 pub use sessions::{LiveSession, SessionListing};
 pub use settings::{REQUEST_LIFETIME, Settings};
 pub use token::TokenAnswer;

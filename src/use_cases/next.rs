@@ -4,7 +4,7 @@ use crate::logout::{Ends, Logout, PartyId};
 use crate::oidc::Params;
 use crate::saml::PostForm;
 use crate::secret::{Token, TokenHash};
-use crate::use_cases::{Frame, ListedParty, NothingEnded};
+use crate::use_cases::{Frame, ListedParty, NothingEnded, ReloginQuestion};
 
 /// What the browser gets, in words that HTTP, the CLI and the API can each render.
 #[derive(Debug)]
@@ -65,9 +65,9 @@ pub enum Page {
         leg: LegId,
         idp: String,
     },
-    /// The IdP signed somebody in again by what was logged out: do they want that?
+    /// The IdP signed somebody in again by what was logged out, or will not ask them: do they want that?
     Relogin {
-        handle: Token,
+        question: ReloginQuestion,
         idp: String,
         csrf: String,
     },

@@ -2,7 +2,7 @@
 //! them in again by itself.
 
 use crate::audit::{AuditEvent, AuditKind};
-use crate::change::{Change, PendingAuthnRequest, VerifiedSignIn, Wanted};
+use crate::change::{Change, PendingAuthnRequest, Relogin, VerifiedSignIn, Wanted};
 use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::id::IdpId;
@@ -10,12 +10,12 @@ use crate::keys::keyed_hash;
 use crate::logout::relogin_lock::{ReloginLock, Verdict, Who, judge};
 use crate::oidc::{ErrorCode, OAuthError, SubjectSource};
 use crate::paths;
-use crate::saml::NameId;
+use crate::saml::{NameId, Status};
 use crate::secret::{Token, TokenHash};
 use crate::store::{FoundLogout, LogoutKey};
 use crate::use_cases::acs::used;
 use crate::use_cases::own_form::check_csrf;
-use crate::use_cases::sign_in::Waiting;
+use crate::use_cases::sign_in::{HeldSignIn, Waiting};
 use crate::use_cases::{
     Browser, CookieChange, Failure, Page, REQUEST_LIFETIME, Reply, UseCases, transaction_name,
 };
@@ -27,6 +27,15 @@ pub enum ReloginAnswer {
     StaySignedOut,
 }
 
+/// What the person was asked about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ReloginQuestion {
+    /// A sign-in that is held under this handle: the IdP did not ask the person.
+    Held(Token),
+    /// The AuthnRequest of this ID: the IdP will not ask the person.
+    Refused { request_id: String },
+}
+
 /// What the locks say of a sign-in, and what is left of them in its browser.
 pub(super) struct Judged {
     pub verdict: Verdict,
@@ -35,26 +44,88 @@ pub(super) struct Judged {
 }
 
 impl UseCases {
-    /// `POST /saml/acs/continue`: the person has seen that the IdP signed them in again by itself.
-    /// `csrf` proves that the page was shown to this browser.
+    /// `POST /saml/acs/continue`: the person has seen that the IdP signed them in again by itself, or
+    /// that it will not ask them again. `csrf` proves that the page was shown to this browser.
     ///
     /// # Errors
     /// [`Failure::Browser`] if the page is too old, or was shown to another browser.
     pub async fn answer_relogin(
         &self,
-        handle: &Token,
+        question: &ReloginQuestion,
         answer: ReloginAnswer,
         csrf: &str,
         browser: &Browser,
     ) -> Result<Reply, Failure> {
-        let (held, now) = self.held_sign_in(handle, browser).await?;
-        check_csrf(&self.relogin_csrf(handle, &held.waiting.pending), csrf)?;
-        match answer {
-            ReloginAnswer::SignInAnyway => {
-                self.complete(held.waiting, held.verified, held.session, browser, true, now).await
+        match question {
+            ReloginQuestion::Held(handle) => {
+                let (held, now) = self.held_sign_in(handle, browser).await?;
+                check_csrf(&self.relogin_csrf(question, &held.waiting.pending), csrf)?;
+                let HeldSignIn { waiting, verified, session } = held;
+                match answer {
+                    ReloginAnswer::SignInAnyway => {
+                        self.complete(waiting, verified, session, browser, true, now).await
+                    }
+                    ReloginAnswer::StaySignedOut => self.stay_signed_out(waiting, now).await,
+                }
             }
-            ReloginAnswer::StaySignedOut => self.stay_signed_out(held.waiting, now).await,
+            ReloginQuestion::Refused { request_id } => {
+                let (waiting, now) = self.refused_request(request_id, browser).await?;
+                check_csrf(&self.relogin_csrf(question, &waiting.pending), csrf)?;
+                match answer {
+                    ReloginAnswer::SignInAnyway => self.ask_without_demand(waiting, now).await,
+                    ReloginAnswer::StaySignedOut => self.stay_signed_out(waiting, now).await,
+                }
+            }
         }
+    }
+
+    /// The AuthnRequest of this browser that an IdP has answered with an error, because it was told to
+    /// authenticate the person anew.
+    async fn refused_request(
+        &self,
+        request_id: &str,
+        browser: &Browser,
+    ) -> Result<(Waiting, Timestamp), Failure> {
+        let read = self.store().authn_request(request_id, browser.session_hash()).await?;
+        let (pending, _) = read.found;
+        let pending = pending
+            .filter(|pending| pending.wanted.relogin == Relogin::Locked)
+            .filter(|pending| browser.holds(&pending.id, &pending.browser))
+            .ok_or_else(|| {
+                Failure::browser("unknown_request", "no such sign-in of this browser")
+            })?;
+        let connection = self.asked_idp(&pending, read.now).await?;
+        Ok((Waiting { pending, connection, held: None }, read.now))
+    }
+
+    /// The same request once more, as if there were no lock: the person has said so.
+    async fn ask_without_demand(&self, waiting: Waiting, now: Timestamp) -> Result<Reply, Failure> {
+        let Waiting { pending, connection, .. } = waiting;
+        let take = Change::TakeAuthnRequest { id: pending.id.clone() };
+        self.store().commit(now, vec![take]).await.map_err(used)?;
+        let name = transaction_name(&pending.id);
+        let wanted = Wanted { force_authn: false, relogin: Relogin::Anyway, ..pending.wanted };
+        let reply = self.send_authn_request(wanted, &connection, now).await?;
+        Ok(reply.with(CookieChange::ClearTransaction { name }))
+    }
+
+    /// The IdP answers the demand for a fresh authentication with an error. The person must not be shut
+    /// out for as long as the lock holds, so they are asked themselves. The request stays open for it.
+    pub(super) async fn cannot_be_asked(
+        &self,
+        pending: PendingAuthnRequest,
+        connection: &Connection,
+        status: &Status,
+        now: Timestamp,
+    ) -> Result<Reply, Failure> {
+        let record = AuditEvent::new(AuditKind::ReloginRefused)
+            .client(&pending.wanted.request.client_id)
+            .idp(&pending.idp)
+            .detail(format!("the IdP did not authenticate the person anew: {status}"));
+        self.store().commit(now, vec![Change::Record(record)]).await.map_err(Failure::commit)?;
+        let question = ReloginQuestion::Refused { request_id: pending.id.clone() };
+        let csrf = self.relogin_csrf(&question, &pending);
+        Ok(Reply::page(Page::Relogin { question, idp: connection.name(), csrf }))
     }
 
     /// The IdPs that must authenticate the next person of this browser anew.
@@ -64,21 +135,34 @@ impl UseCases {
     }
 
     /// As above, for a browser whose session is over. If it was ended while the browser was not there, as
-    /// by an administrator, the locks of that logout count, too, and a browser that has no cookie yet
-    /// gets theirs.
+    /// by an administrator, the locks of that logout count, too: a browser that has no cookie yet gets
+    /// theirs, and to one that has a cookie they are handed over. Its session cookie has proven that they
+    /// are its own.
     pub(super) async fn locked_since_its_end(
         &self,
         browser: &Browser,
     ) -> Result<(Vec<IdpId>, Option<CookieChange>), Failure> {
         let mut locked = self.locked_idps(browser).await?;
         let Some(ended) = browser.session_hash() else { return Ok((locked, None)) };
-        let found = self.store().logout(LogoutKey::EndedCookie(ended)).await?.found;
-        let Some(found) = found else { return Ok((locked, None)) };
-        let relogin = self.relogin_cookie(&found.handle);
-        let of_its_end = self.store().locked_idps(relogin.hash()).await?;
-        let lacks = browser.relogin.is_none() && !of_its_end.is_empty();
+        let read = self.store().logout(LogoutKey::EndedCookie(ended)).await?;
+        let Some(found) = read.found else { return Ok((locked, None)) };
+        let theirs = self.relogin_cookie(&found.handle);
+        let of_its_end = self.store().locked_idps(theirs.hash()).await?;
+        if of_its_end.is_empty() {
+            return Ok((locked, None));
+        }
         locked.extend(of_its_end);
-        Ok((locked, lacks.then_some(CookieChange::SetRelogin(relogin))))
+        let cookie = match &browser.relogin {
+            Some(own) if own.hash() != theirs.hash() => {
+                let hand_over =
+                    Change::HandOverReloginLocks { from: theirs.hash(), to: own.hash() };
+                self.store().commit(read.now, vec![hand_over]).await.map_err(Failure::commit)?;
+                // It lasts as long as they do.
+                own.clone()
+            }
+            _ => theirs,
+        };
+        Ok((locked, Some(CookieChange::SetRelogin(cookie))))
     }
 
     pub(super) async fn judge_relogin(
@@ -89,7 +173,9 @@ impl UseCases {
     ) -> Result<Judged, Failure> {
         let cookie = browser.relogin_hash();
         let (idp, facts) = (&verified.idp, &verified.facts);
-        let locks = self.store().relogin_locks(idp, cookie, &verified.subject).await?.found;
+        let indexes = &facts.session_indexes;
+        let locks =
+            self.store().relogin_locks(idp, cookie, &verified.subject, indexes).await?.found;
         let transient = facts.name_id.as_ref().is_some_and(NameId::is_transient);
         let who = match &connection.settings.subject {
             SubjectSource::NameId if transient => Who::Somebody,
@@ -131,14 +217,14 @@ impl UseCases {
             ]);
             self.store().commit(now, changes).await.map_err(used)?;
             let name = transaction_name(&pending.id);
-            let wanted = Wanted { force_authn: true, ..pending.wanted };
+            let wanted = Wanted { force_authn: true, relogin: Relogin::Locked, ..pending.wanted };
             let reply = self.send_authn_request(wanted, &connection, now).await?;
             return Ok(reply.with(CookieChange::ClearTransaction { name }));
         }
         if let Some(handle) = held.filter(|_| verified.refused) {
-            let csrf = self.relogin_csrf(&handle, &pending);
-            let idp = connection.name();
-            return Ok(Reply::page(Page::Relogin { handle, idp, csrf }));
+            let question = ReloginQuestion::Held(handle);
+            let (csrf, idp) = (self.relogin_csrf(&question, &pending), connection.name());
+            return Ok(Reply::page(Page::Relogin { question, idp, csrf }));
         }
         let record = record.detail("the IdP did not authenticate the person anew");
         changes.push(Change::Record(record));
@@ -204,9 +290,13 @@ impl UseCases {
         Ok(lacks.then(|| CookieChange::SetRelogin(self.relogin_cookie(&found.handle))))
     }
 
-    /// Binds the form to the handle and to the browser that began the sign-in.
-    fn relogin_csrf(&self, handle: &Token, pending: &PendingAuthnRequest) -> String {
-        let parts = [b"relogin", handle.expose().as_bytes(), pending.browser.as_bytes()];
+    /// Binds the form to what it asks about and to the browser that began the sign-in.
+    fn relogin_csrf(&self, question: &ReloginQuestion, pending: &PendingAuthnRequest) -> String {
+        let (purpose, about) = match question {
+            ReloginQuestion::Held(handle) => (&b"relogin"[..], handle.expose()),
+            ReloginQuestion::Refused { request_id } => (&b"relogin_refused"[..], &**request_id),
+        };
+        let parts = [purpose, about.as_bytes(), pending.browser.as_bytes()];
         Token::from_bytes(&keyed_hash(&self.keys().csrf, &parts)).expose().to_owned()
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::audit::{AuditEvent, AuditKind};
-use crate::change::{Change, PendingAuthnRequest, VerifiedSignIn};
+use crate::change::{Change, PendingAuthnRequest, Relogin, VerifiedSignIn};
 use crate::clock::Timestamp;
 use crate::connection::{Connection, LogoutRequestMatch};
 use crate::id::{BrowserSessionId, IdpSessionId};
@@ -53,6 +53,7 @@ impl UseCases {
     ) -> Result<Reply, Failure> {
         let Waiting { pending, connection, held } = waiting;
         let request = &pending.wanted.request;
+        let anyway = anyway || pending.wanted.relogin == Relogin::Anyway;
         if !self.hint_allows(request, &verified.subject) {
             let error = OAuthError::new(
                 ErrorCode::LoginRequired,

@@ -75,7 +75,7 @@ impl UseCases {
         let principal =
             principal.ok_or_else(|| Attempt::Gone("the leg names no person".to_owned()))?;
         let request = self.logout_request(logout, principal, request_id, location, now);
-        let xml = request.to_xml().map_err(failed)?;
+        let xml = self.write_logout_request(&request, principal).map_err(failed)?;
         let key = &self.keys().saml;
         let signed = sign_enveloped(&xml, &key.signing, Some(&key.certificate)).map_err(failed)?;
         Ok(soap::envelope(&signed))

@@ -3,6 +3,7 @@
 
 use openssl::md::{Md, MdRef};
 use openssl::symm::Cipher;
+use serde::{Deserialize, Serialize};
 
 /// `xenc:EncryptionMethod` of the content (XML-Enc 1.1 5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,7 +74,8 @@ impl KeyTransport {
 }
 
 /// A digest within RSA-OAEP. Nothing that is known of SHA-1 harms this use of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OaepDigest {
     Sha1,
     Sha256,

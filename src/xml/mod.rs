@@ -6,6 +6,7 @@ pub mod c14n;
 mod chars;
 pub mod decrypt;
 mod document;
+pub mod encrypt;
 mod encrypted_data;
 pub mod encryption_algorithm;
 mod escape;

@@ -146,6 +146,13 @@ impl PublicKey {
         self.thumbprint
     }
 
+    pub(super) fn as_rsa(&self) -> Option<&PKey<Public>> {
+        match &self.form {
+            Form::Rsa(key) => Some(key),
+            Form::Ec(_) => None,
+        }
+    }
+
     /// Whether this key made `signature` over `data`. An ECDSA signature is `r` and `s`, each as
     /// long as the field (RFC 9231 2.3.6); an RSA signature is as long as the modulus. Whatever
     /// OpenSSL reports as an error is a signature that does not verify.

@@ -36,7 +36,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
-from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT, class_name, saml, samlp
+from saml2 import (
+    BINDING_HTTP_POST,
+    BINDING_HTTP_REDIRECT,
+    class_name,
+    extension_elements_to_elements,
+    saml,
+    samlp,
+)
 from saml2.authn_context import PASSWORDPROTECTEDTRANSPORT
 from saml2.config import IdPConfig
 from saml2.metadata import create_metadata_string
@@ -121,6 +128,13 @@ class IdentityProvider:
             "xmlsec_binary": self.options.xmlsec1,
             "key_file": str(self.folder / "key.pem"),
             "cert_file": str(self.folder / "certificate.pem"),
+            # What is encrypted for this IdP is decrypted with the same key.
+            "encryption_keypairs": [
+                {
+                    "key_file": str(self.folder / "key.pem"),
+                    "cert_file": str(self.folder / "certificate.pem"),
+                }
+            ],
             "service": {
                 "idp": {
                     "endpoints": endpoints,
@@ -401,8 +415,12 @@ class IdentityProvider:
     def receive_logout_request(self, message, binding, service):
         entry = self.note("LogoutRequest", binding, message)
         request = self.checked(entry, lambda: self.read(LogoutRequest, service, message, binding))
+        is_encrypted = request.encrypted_id is not None
+        if is_encrypted:
+            request.name_id = self.decrypted_name_id(request)
         entry.update(
             id=request.id,
+            name_id_encrypted=is_encrypted,
             issuer=request.issuer.text,
             endpoint=service,
             destination=request.destination,
@@ -411,6 +429,14 @@ class IdentityProvider:
             session_indexes=[index.text for index in request.session_index],
         )
         return request, entry
+
+    def decrypted_name_id(self, request):
+        """The NameID in an EncryptedID, which pysaml2 leaves to the caller; xmlsec1 decrypts it."""
+        if request.name_id is not None:
+            raise Refused("a NameID beside an EncryptedID")
+        plain = samlp.logout_request_from_string(self.pysaml2().sec.decrypt(str(request)))
+        (name_id,) = extension_elements_to_elements(plain.encrypted_id.extension_elements, [saml])
+        return name_id
 
     def end_sessions(self, request):
         """Ends what the request names, compared strictly: the NameID with every attribute as it was

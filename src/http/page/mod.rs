@@ -15,7 +15,7 @@ use crate::paths;
 
 pub(super) use logout_end::LogoutEnd;
 pub(super) use person_page::{FormSecrets, PersonPage};
-pub(super) use text::{Said, Text};
+pub(super) use text::{ReloginSaid, Said, Text};
 
 /// What all pages have in common; `page.html` writes it.
 pub(super) struct Layout {
@@ -128,13 +128,15 @@ pub(super) struct LogoutWaiting<'a> {
     pub action: Option<&'a str>,
 }
 
-/// The IdP signed somebody in by what was logged out.
+/// The IdP signed somebody in by what was logged out, or will not ask them who they are.
 #[derive(Template)]
 #[template(path = "relogin.html")]
 pub(super) struct Relogin<'a> {
     pub layout: &'a Layout,
+    pub said: &'a ReloginSaid,
     pub action: &'a str,
-    pub handle: &'a str,
+    /// Name and value of the field that says what is asked about.
+    pub about: (&'static str, &'a str),
     pub idp: &'a str,
     pub csrf: &'a str,
 }

@@ -68,7 +68,9 @@ fn pages(layout: &Layout, text: &str) -> Vec<String> {
     let heading = layout.text.frames.heading;
     let frames = vec![link()];
     let frames = LogoutFrames { layout, heading, frames, onward: text, seconds: 5, nonce: "nonce" };
-    let relogin = Relogin { layout, action: text, handle: text, idp: text, csrf: text };
+    let about = ("handle", text);
+    let said = &layout.text.relogin.signed_in;
+    let relogin = Relogin { layout, said, action: text, about, idp: text, csrf: text };
     let listed = ListedParty {
         id: PartyId::App { client: "wiki".parse().unwrap() },
         name: text.to_owned(),

@@ -4,7 +4,7 @@ use crate::http::error::PageError;
 use crate::http::visit::Visit;
 use crate::oidc::{Duplicate, Params};
 use crate::secret::Token;
-use crate::use_cases::{Failure, PostedResponse, ReloginAnswer};
+use crate::use_cases::{Failure, PostedResponse, ReloginAnswer, ReloginQuestion};
 
 /// `POST /saml/acs` – SAML Bindings 3.5
 pub(super) async fn handle(visit: Visit) -> Result<Response, PageError> {
@@ -20,7 +20,8 @@ pub(super) async fn go_on(visit: Visit) -> Result<Response, PageError> {
     visit.answer(reply)
 }
 
-/// `POST /saml/acs/continue`: what the person pressed where the IdP signed them in again by itself
+/// `POST /saml/acs/continue`: what the person pressed where the IdP signed them in again by itself, or
+/// will not ask them
 pub(super) async fn answer(visit: Visit) -> Result<Response, PageError> {
     let field = |name| visit.params.single(name).ok().flatten().unwrap_or_default();
     let answer = match field("answer") {
@@ -31,8 +32,12 @@ pub(super) async fn answer(visit: Visit) -> Result<Response, PageError> {
             return Err(visit.refuse(&Failure::Browser { code: "answer", detail }));
         }
     };
-    let (handle, csrf) = (Token::received(field("handle")), field("csrf"));
-    let reply = visit.use_cases().answer_relogin(&handle, answer, csrf, &visit.browser).await;
+    let question = match field("request") {
+        "" => ReloginQuestion::Held(Token::received(field("handle"))),
+        id => ReloginQuestion::Refused { request_id: id.to_owned() },
+    };
+    let csrf = field("csrf");
+    let reply = visit.use_cases().answer_relogin(&question, answer, csrf, &visit.browser).await;
     visit.answer_form(reply)
 }
 

@@ -99,6 +99,25 @@ impl fmt::Display for MetadataUrl {
     }
 }
 
+/// A text for people and logs, in which no URL has a user name or a password: a URL with either is no
+/// metadata URL any more, but may have been stored as one.
+pub fn redacted(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let ends = |c: char| matches!(c, '/' | '?' | '#' | '\\' | '"') || c.is_whitespace();
+        let (authority, rest) = part.split_at(part.find(ends).unwrap_or(part.len()));
+        let host = authority.rsplit_once('@').map(|(_, host)| host);
+        shown.push_str("://");
+        match host {
+            Some(host) => shown.extend(["***@", host]),
+            None => shown.push_str(authority),
+        }
+        shown.push_str(rest);
+    }
+    shown
+}
+
 fn without_credentials(url: Url) -> Result<Url, InvalidMetadataUrl> {
     match url.username().is_empty() && url.password().is_none() {
         true => Ok(url),
@@ -140,6 +159,24 @@ mod tests {
         assert_eq!(request("https://idp.example/m?a=b", "urn:x:y"), "https://idp.example/m?a=b");
         let nobody = "mdq:https://mdq.example".parse::<MetadataUrl>().unwrap().for_entity(None);
         assert_eq!(nobody, Err(NoEntity));
+    }
+
+    #[test]
+    fn nobody_is_shown_the_credentials_of_a_url() {
+        for (text, shown) in [
+            ("https://user:hunter2@idp.example/m?a=b", "https://***@idp.example/m?a=b"),
+            ("mdq:https://hunter2@mdq.example", "mdq:https://***@mdq.example"),
+            ("https://a:hunter2@b@c/", "https://***@c/"),
+            (
+                "https://u:hunter2@a.example/m: no answer; https://u:hunter2@b \"https://c\"",
+                "https://***@a.example/m: no answer; https://***@b \"https://c\"",
+            ),
+            ("https://idp.example/m?at=u@x#y@z", "https://idp.example/m?at=u@x#y@z"),
+            ("write to ada@example.org", "write to ada@example.org"),
+            ("", ""),
+        ] {
+            assert_eq!(redacted(text), shown);
+        }
     }
 
     #[test]

@@ -3,7 +3,9 @@ use openssl::x509::{X509, X509NameRef};
 
 use super::error::{ContentFault, Found, MetadataWarning};
 use super::key_value;
+use super::recipient::Recipients;
 use crate::clock::Timestamp;
+use crate::saml::{NoRecipient, Recipient};
 use crate::xml::verify::{KeyError, KeyKind, PublicKey, Thumbprint, TrustedKeys};
 use crate::xml::{Element, ns};
 
@@ -43,6 +45,7 @@ pub(super) struct Keys {
     /// The same keys, in the same order.
     pub(super) signing: Vec<KeyInfo>,
     pub(super) encryption: Vec<KeyInfo>,
+    pub(super) recipient: Result<Recipient, NoRecipient>,
 }
 
 /// The keys of this role. Those meant for signing and those without `use` verify its signatures; one
@@ -52,6 +55,7 @@ pub(super) fn read(role: Element<'_>, now: Timestamp, found: &mut Found) -> Keys
     let mut keys: Vec<PublicKey> = Vec::new();
     let mut signing: Vec<KeyInfo> = Vec::new();
     let mut encryption: Vec<KeyInfo> = Vec::new();
+    let mut recipients = Recipients::default();
     for descriptor in role.children(ns::MD, "KeyDescriptor") {
         if found.is_full() {
             break;
@@ -60,6 +64,7 @@ pub(super) fn read(role: Element<'_>, now: Timestamp, found: &mut Found) -> Keys
         let Some(key_info) = found.take(descriptor.required(ns::DS, "KeyInfo")) else { continue };
         let may_verify = meant_for != KeyUse::Encryption;
         for (key, certificate) in keys_of(key_info, may_verify, found) {
+            recipients.consider(descriptor, meant_for, &key);
             let known = if may_verify { &mut signing } else { &mut encryption };
             if known.iter().any(|known| known.thumbprint == key.thumbprint()) {
                 continue;
@@ -89,7 +94,7 @@ pub(super) fn read(role: Element<'_>, now: Timestamp, found: &mut Found) -> Keys
         let reason = if reasons.is_empty() { "none is given".into() } else { reasons.join("; ") };
         found.fault(role, ContentFault::NoSigningKey(reason));
     }
-    Keys { trusted, signing, encryption }
+    Keys { trusted, signing, encryption, recipient: recipients.choose() }
 }
 
 fn key_use(descriptor: Element<'_>, found: &mut Found) -> Option<KeyUse> {
@@ -288,6 +293,29 @@ mod tests {
         let trusted: Vec<_> =
             metadata.signing_keys.keys().iter().map(PublicKey::thumbprint).collect();
         assert!(!trusted.contains(&only.thumbprint) && trusted.len() == 2);
+    }
+
+    #[test]
+    fn what_is_encrypted_is_for_a_key_that_is_meant_for_it() {
+        let rsa = || PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
+        let (one, two, elliptic) = (rsa(), rsa(), ec(Nid::X9_62_PRIME256V1));
+        let (only_signing, both, only_encryption) = (" use=\"signing\"", "", " use=\"encryption\"");
+        let is = |metadata: &IdpMetadata, key: &PKey<Private>| {
+            let spki = key.public_key_to_der().unwrap();
+            let key = PublicKey::from_spki_der(&spki).unwrap();
+            metadata.recipient.as_ref().unwrap().thumbprint() == key.thumbprint()
+        };
+        let dedicated = read(&[(both, x509(&one)), (only_encryption, x509(&two))]).unwrap();
+        assert!(is(&dedicated, &two), "before one for both");
+        let shared = read(&[(only_encryption, x509(&elliptic)), (both, x509(&one))]).unwrap();
+        assert!(is(&shared, &one));
+        // One key in two descriptors, as many IdPs write it.
+        let twice = read(&[(only_signing, x509(&one)), (only_encryption, x509(&one))]).unwrap();
+        assert!(is(&twice, &one));
+        let again = read(&[(only_signing, x509(&one)), (both, x509(&one))]).unwrap();
+        assert!(is(&again, &one));
+        let none = read(&[(only_signing, x509(&one)), (only_encryption, x509(&elliptic))]);
+        assert_eq!(none.unwrap().recipient, Err(NoRecipient::NoKey));
     }
 
     #[test]

@@ -9,18 +9,19 @@ mod error;
 mod key_value;
 mod keys;
 mod location;
+mod recipient;
 mod signed;
 mod validity;
 
 use std::time::Duration;
 
 use super::authn_request::is_true;
-use super::{Endpoint, EntityId};
+use super::{Endpoint, EntityId, NoRecipient, Recipient};
 use crate::clock::Timestamp;
 use crate::xml::verify::TrustedKeys;
 use crate::xml::{Limits, ns, parse};
 
-pub use address::{InvalidMetadataUrl, MetadataUrl, NoEntity};
+pub use address::{InvalidMetadataUrl, MetadataUrl, NoEntity, redacted};
 pub use endpoints::OtherEndpoint;
 pub use error::{ContentFault, Finding, Findings, MetadataError, MetadataWarning};
 pub use keys::{CertificateInfo, KeyInfo, KeyUse, MOST_SIGNING_KEYS};
@@ -50,6 +51,8 @@ pub struct IdpMetadata {
     pub key_info: Vec<KeyInfo>,
     /// Keys for encryption alone. They verify nothing.
     pub encryption_keys: Vec<KeyInfo>,
+    /// For which of its keys something is encrypted.
+    pub recipient: Result<Recipient, NoRecipient>,
     pub name_id_formats: Vec<String>,
     pub display_name: Option<String>,
     /// Domains that the IdP may speak for (`shibmd:Scope`); none given means that it says nothing.
@@ -157,6 +160,7 @@ impl IdpMetadata {
             signing_keys,
             key_info: keys.signing,
             encryption_keys: keys.encryption,
+            recipient: keys.recipient,
             name_id_formats,
             display_name: description::display_name(element, role),
             scopes,

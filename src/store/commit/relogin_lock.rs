@@ -7,8 +7,8 @@ use crate::store::Statement;
 use crate::store::sealed::{SealedStore, place};
 
 impl SealedStore {
-    pub(super) fn add_relogin_lock(&self, lock: &ReloginLock) -> Statement {
-        one(
+    pub(super) fn add_relogin_lock(&self, lock: &ReloginLock, out: &mut Vec<Statement>) {
+        out.push(one(
             "AddReloginLock",
             "INSERT INTO relogin_lock (leg_id, logout_id, browser_hash, idp_id, subject, sealed, \
              fresh_after, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -22,7 +22,15 @@ impl SealedStore {
                 lock.fresh_after.into(),
                 lock.expires_at.into(),
             ],
-        )
+        ));
+        out.extend(lock.session_indexes.iter().map(|index| {
+            any(
+                "AddReloginLock",
+                "INSERT INTO relogin_lock_index (index_hash, leg_id) VALUES ($1, $2) \
+                 ON CONFLICT (index_hash, leg_id) DO NOTHING",
+                vec![self.session_index_hash(&lock.idp, index).into(), lock.leg.to_string().into()],
+            )
+        }));
     }
 
     /// Records that the lock is lifted, if there is one, and deletes it.

@@ -112,7 +112,7 @@ impl SealedStore {
         name: Option<&str>,
         subject: &Subject,
     ) -> Result<(Vec<EndedPrincipal>, Option<Timestamp>), StoreError> {
-        let sql = "SELECT idp_id, request_id, sealed FROM ended_principal \
+        let sql = "SELECT idp_id, request_id, version, sealed FROM ended_principal \
                    WHERE principal_hash = $1";
         let hashes = [
             name.map(|name| self.principal_hash(idp.as_str(), name)),
@@ -131,7 +131,7 @@ impl SealedStore {
         idp: &IdpId,
         request_id: &str,
     ) -> Result<Option<EndedPrincipal>, StoreError> {
-        let sql = "SELECT idp_id, request_id, sealed FROM ended_principal \
+        let sql = "SELECT idp_id, request_id, version, sealed FROM ended_principal \
                    WHERE idp_id = $1 AND request_id = $2";
         let params = vec![idp.as_str().into(), request_id.into()];
         let snapshot = self.engine.select(vec![query(sql, params)]).await?;
@@ -144,7 +144,7 @@ impl SealedStore {
         idp: &IdpId,
         name: &str,
     ) -> Result<Vec<EndedPrincipal>, StoreError> {
-        let sql = "SELECT idp_id, request_id, sealed FROM ended_principal \
+        let sql = "SELECT idp_id, request_id, version, sealed FROM ended_principal \
                    WHERE principal_hash = $1 ORDER BY expires_at, request_id";
         let params = vec![self.principal_hash(idp.as_str(), name).into()];
         let snapshot = self.engine.select(vec![query(sql, params)]).await?;
@@ -158,6 +158,7 @@ impl SealedStore {
 
     fn ended_principal(&self, row: &Row) -> Result<EndedPrincipal, StoreError> {
         let place = place::ended_principal(row.text("idp_id")?, row.text("request_id")?);
-        self.unseal(&place, row.bytes("sealed")?)
+        let sealed: EndedPrincipal = self.unseal(&place, row.bytes("sealed")?)?;
+        Ok(EndedPrincipal { version: row.int("version")?, ..sealed })
     }
 }

@@ -2,6 +2,7 @@ use super::{At, query, table};
 use crate::id::{IdpId, LogoutId};
 use crate::logout::relogin_lock::ReloginLock;
 use crate::oidc::Subject;
+use crate::saml::SessionIndex;
 use crate::secret::TokenHash;
 use crate::store::sealed::{SealedStore, place};
 use crate::store::{Row, StoreError};
@@ -21,20 +22,39 @@ impl SealedStore {
         Ok(locked)
     }
 
-    /// The locks of this IdP that hold now, of this browser and of this person.
+    /// The locks of this IdP that hold now: of this browser, of this person, and of these of its
+    /// sessions, whoever's they were.
     pub async fn relogin_locks(
         &self,
         idp: &IdpId,
         browser: Option<TokenHash>,
         subject: &Subject,
+        indexes: &[SessionIndex],
     ) -> Result<At<Vec<ReloginLock>>, StoreError> {
+        // By a UNION each part goes by its own index.
         let sql = "SELECT leg_id, logout_id, browser_hash, idp_id, subject, sealed, fresh_after, \
-                   expires_at FROM relogin_lock \
-                   WHERE (browser_hash = $1 OR subject = $2) AND idp_id = $3 ORDER BY leg_id";
-        let params = vec![browser.into(), subject.as_str().to_owned().into(), idp.as_str().into()];
-        let snapshot = self.engine.select(vec![query(sql, params)]).await?;
-        let found = table(&snapshot, 0).iter().map(|row| self.relogin_lock(row));
-        let mut found = found.collect::<Result<Vec<_>, _>>()?;
+                   expires_at FROM relogin_lock WHERE idp_id = $3 AND leg_id IN (\
+                   SELECT leg_id FROM relogin_lock WHERE browser_hash = $1 \
+                   UNION SELECT leg_id FROM relogin_lock WHERE subject = $2 \
+                   UNION SELECT leg_id FROM relogin_lock_index WHERE index_hash = $4) \
+                   ORDER BY leg_id";
+        let of = |index: Option<&SessionIndex>| {
+            let hash = index.map(|index| self.session_index_hash(idp, index));
+            let (subject, idp) = (subject.as_str().to_owned(), idp.as_str());
+            query(sql, vec![browser.into(), subject.into(), idp.into(), hash.into()])
+        };
+        // An assertion names one session, hardly ever several.
+        let (first, others) = match indexes.split_first() {
+            Some((first, others)) => (Some(first), others),
+            None => (None, indexes),
+        };
+        let mut queries = vec![of(first)];
+        queries.extend(others.iter().map(|index| of(Some(index))));
+        let snapshot = self.engine.select(queries).await?;
+        let rows = snapshot.tables.iter().flatten();
+        let mut found = rows.map(|row| self.relogin_lock(row)).collect::<Result<Vec<_>, _>>()?;
+        found.sort_by_key(|lock| lock.leg);
+        found.dedup_by_key(|lock| lock.leg);
         found.retain(|lock| snapshot.now < lock.expires_at);
         Ok(At { now: snapshot.now, found })
     }

@@ -28,6 +28,10 @@ fn an_idp_is_checked_added_listed_and_shown() {
         "local",
         "--subject",
         "attribute:uid",
+        "--single-logout",
+        "false",
+        "--encrypt-name-id",
+        "true",
     ]);
 
     assert!(said.contains("https://corp.example/metadata"), "{said}");
@@ -40,6 +44,11 @@ fn an_idp_is_checked_added_listed_and_shown() {
         let text = place.done(arguments);
         assert!(text.contains("https://corp.example/metadata"), "{arguments:?}: {text}");
     }
+    let text = place.done(&["idp", "show", "corp"]);
+    for setting in ["single_logout = false", "encrypt_name_id = true", "fallback = local"] {
+        assert!(text.contains(&format!("setting        {setting}\n")), "{setting}: {text}");
+    }
+    assert!(text.contains("on: aes256-gcm and rsa-oaep-mgf1p, key "), "{text}");
     // Again with the same id: new metadata. Of another entity only if that is meant.
     place.write("corp.xml", &metadata_of("https://new.example"));
     let said = place.fails(1, &["idp", "add", "corp", "--metadata", "corp.xml"]);

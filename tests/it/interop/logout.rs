@@ -19,6 +19,30 @@ async fn by_post(on: On) {
     everybody_is_told(&world, &idp, Binding::Post).await;
 }
 
+both!(pysaml2_is_told_by_redirect_with_an_encrypted_name, encrypted_by_redirect);
+async fn encrypted_by_redirect(on: On) {
+    let (world, idp) = with_pysaml2(on, &["--slo-binding", "redirect"]).await;
+    encrypt_names(&world, &idp).await;
+    everybody_is_told(&world, &idp, Binding::Redirect).await;
+    let journal = idp.journal().await;
+    assert_eq!(only(journal.received("LogoutRequest")).name_id_encrypted, Some(true));
+}
+
+both!(pysaml2_is_told_by_post_with_an_encrypted_name, encrypted_by_post);
+async fn encrypted_by_post(on: On) {
+    let (world, idp) = with_pysaml2(on, &["--slo-binding", "post"]).await;
+    encrypt_names(&world, &idp).await;
+    everybody_is_told(&world, &idp, Binding::Post).await;
+    let journal = idp.journal().await;
+    assert_eq!(only(journal.received("LogoutRequest")).name_id_encrypted, Some(true));
+}
+
+async fn encrypt_names(world: &World, idp: &Pysaml2) {
+    let metadata = idp.metadata().await;
+    let set = world.add_idp("corp", &metadata, "&encrypt_name_id=true").await;
+    assert_eq!(set.status, 200, "{}", set.body);
+}
+
 both!(pysaml2_on_another_site_is_told_by_redirect, by_redirect_cross_site);
 async fn by_redirect_cross_site(on: On) {
     let (world, idp) = over_tls(on, &["--slo-binding", "redirect"]).await;

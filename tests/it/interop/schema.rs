@@ -61,3 +61,17 @@ async fn our_logout_request_that_wants_no_answer() {
     assert!(validate(&[&elsewhere.replace(end, &last)]).is_err());
     assert_eq!(validate(&[&request]), Ok(()));
 }
+
+#[tokio::test]
+async fn our_logout_request_with_an_encrypted_name() {
+    let idp = Options { slo: Slo::Post, ..Options::default() };
+    let world = Setting::on(On::Sqlite).idp(idp).begin().await;
+    let settings = "&encrypt_name_id=true";
+    assert_eq!(world.add_idp("corp", &world.idp.metadata(), settings).await.status, 200);
+    let (_, mut browser, url) = signed_in(&world).await;
+    let leaving = leaving_for_the_idp(&world, &mut browser, &url).await;
+    let request = message(&leaving, "SAMLRequest");
+    let twice = "<samlp:SessionIndex>x</samlp:SessionIndex><saml:EncryptedID";
+    is_valid_and_its_twin_is_not(&request, "<saml:EncryptedID", twice);
+    is_valid_and_its_twin_is_not(&request, "<xenc:CipherValue>", "<xenc:CipherValue x=\"y\">");
+}

@@ -160,6 +160,34 @@ async fn inside(on: On) {
     connected(&world, &Forger::new(&world.clock)).await;
 }
 
+// An earlier version took a URL with a password in it, and kept what it was told of failures.
+both!(the_password_in_a_url_of_former_times_is_shown_to_nobody, former_password);
+async fn former_password(on: On) {
+    let world = World::on(on).await;
+    let forger = Forger::new(&world.clock);
+    let (_, app) = connected(&world, &forger).await;
+    let url = "https://sloop:hunter2@example.com/metadata?a=b";
+    let stored =
+        format!("UPDATE metadata_source SET url = '{url}', failure = '{url} answered 401'");
+    world.execute(&stored).await;
+    let shown = show(&world).await;
+    assert_eq!(shown["refresh"]["url"], "https://***@example.com/metadata?a=b");
+    let failure = "https://***@example.com/metadata?a=b answered 401";
+    assert_eq!(shown["refresh"]["failure"], failure);
+    let list = world.api("GET", API_IDENTITY_PROVIDERS, "application/json", "").await.body;
+    assert!(list.contains("https://***@example.com") && !list.contains("hunter2"), "{list}");
+
+    // It is asked no more; what we have counts, and the mend is said.
+    let refused = refresh(&world).await;
+    assert_eq!((refused.status, &refused.json()["code"]), (400, &"metadata_url_unusable".into()));
+    assert!(refused.body.contains("sloop idp add") && !refused.body.contains("hunter2"));
+    let shown = show(&world).await;
+    assert!(shown["refresh"]["failure"].as_str().unwrap().contains("a user name or a password"));
+    assert!(!shown.to_string().contains("hunter2"), "{shown}");
+    assert!(world.audit().await.iter().all(|event| !event.detail.contains("hunter2")));
+    assert!(believes(&world, &app, &forger, &forger).await);
+}
+
 // MI-04, MI-05: `cacheDuration` says when, and an unchanged document is not sent again.
 both!(new_metadata_is_looked_for_when_its_time_has_come, scheduled);
 async fn scheduled(on: On) {

@@ -147,22 +147,22 @@ impl Forger {
 
     /// Reads the AuthnRequest of the redirect or form that the browser got instead of a page.
     pub fn asked(&self, page: &Page) -> Asked {
-        let (xml, relay_state) = match page.location() {
-            Some(url) => {
-                assert!(url.as_str().starts_with(&self.sso()), "{}", page.summary());
-                by_redirect(&url)
-            }
+        match page.location() {
+            Some(url) => self.asked_by(&url),
             None => {
                 let form = page.form();
                 assert_eq!((form.action.as_str(), form.method.as_str()), (&*self.sso(), "POST"));
                 let xml = post::decode(form.field("SAMLRequest").unwrap(), 100_000).unwrap();
-                (String::from_utf8(xml).unwrap(), form.field("RelayState").map(str::to_owned))
+                read(String::from_utf8(xml).unwrap(), form.field("RelayState").map(str::to_owned))
             }
-        };
-        let document = parse(xml.as_bytes(), &Limits::MESSAGE).unwrap();
-        let request = AuthnRequest::parse(document.root()).unwrap();
-        drop(document);
-        Asked { request, xml, relay_state }
+        }
+    }
+
+    /// Reads the AuthnRequest of a URL that the browser is sent to.
+    pub fn asked_by(&self, url: &Url) -> Asked {
+        assert!(url.as_str().starts_with(&self.sso()), "{url}");
+        let (xml, relay_state) = by_redirect(url);
+        read(xml, relay_state)
     }
 
     /// The answer of an honest IdP: this person, just now, with a session of that name.
@@ -266,6 +266,13 @@ impl Forger {
         fields.extend(relay_state.map(|value| ("RelayState", value)));
         browser.post(&world.url(paths::SAML_ACS), &fields, Some(&self.base)).await
     }
+}
+
+fn read(xml: String, relay_state: Option<String>) -> Asked {
+    let document = parse(xml.as_bytes(), &Limits::MESSAGE).unwrap();
+    let request = AuthnRequest::parse(document.root()).unwrap();
+    drop(document);
+    Asked { request, xml, relay_state }
 }
 
 /// The message and the RelayState of a redirect.

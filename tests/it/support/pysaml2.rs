@@ -43,6 +43,8 @@ pub struct Entry {
     pub id: Option<String>,
     pub in_response_to: Option<String>,
     pub name_id: Option<NameId>,
+    /// Of a LogoutRequest.
+    pub name_id_encrypted: Option<bool>,
     #[serde(default)]
     pub session_indexes: Vec<String>,
     pub force_authn: Option<bool>,

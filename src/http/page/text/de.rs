@@ -1,6 +1,6 @@
 use super::{
     Around, ChooseIdp, Confirm, End, Error, Frames, Headings, Legs, OneMoment, PersonPage, Relogin,
-    Said, Summaries, Text, Waiting,
+    ReloginSaid, Said, Summaries, Text, Waiting,
 };
 
 pub(super) static TEXT: Text = Text {
@@ -171,12 +171,22 @@ pub(super) static TEXT: Text = Text {
     },
     relogin: Relogin {
         title: "Wieder anmelden?",
-        heading: "Sie haben sich abgemeldet und wurden ungefragt wieder angemeldet",
-        why: Around(
-            "",
-            " kennt Sie noch aus der Zeit vor der Abmeldung. Wir haben darum gebeten, noch \
-             einmal zu prüfen, wer Sie sind. Das ist nicht geschehen.",
-        ),
+        signed_in: ReloginSaid {
+            heading: "Sie haben sich abgemeldet und wurden ungefragt wieder angemeldet",
+            why: Around(
+                "",
+                " kennt Sie noch aus der Zeit vor der Abmeldung. Wir haben darum gebeten, noch \
+                 einmal zu prüfen, wer Sie sind. Das ist nicht geschehen.",
+            ),
+        },
+        refused: ReloginSaid {
+            heading: "Sie haben sich abgemeldet und konnten nicht wieder angemeldet werden",
+            why: Around(
+                "",
+                " sollte noch einmal prüfen, wer Sie sind, weil Sie sich vorher abgemeldet haben. \
+                 Von dort kam nur eine Fehlermeldung.",
+            ),
+        },
         advice: "Wenn Sie wie vorher angemeldet sein möchten, gehen Sie weiter. Wenn auch \
                  andere diesen Computer benutzen oder Sie sich nicht anmelden wollten, bleiben \
                  Sie abgemeldet.",

@@ -1,6 +1,6 @@
 use super::{
     Around, ChooseIdp, Confirm, End, Error, Frames, Headings, Legs, OneMoment, PersonPage, Relogin,
-    Said, Summaries, Text, Waiting,
+    ReloginSaid, Said, Summaries, Text, Waiting,
 };
 
 pub(super) static TEXT: Text = Text {
@@ -152,12 +152,22 @@ pub(super) static TEXT: Text = Text {
     },
     relogin: Relogin {
         title: "Sign in again?",
-        heading: "You signed out, and were signed in again without being asked",
-        why: Around(
-            "",
-            " still knows you from before you signed out. We asked it to check again who you \
-             are, and it did not.",
-        ),
+        signed_in: ReloginSaid {
+            heading: "You signed out, and were signed in again without being asked",
+            why: Around(
+                "",
+                " still knows you from before you signed out. We asked it to check again who you \
+                 are, and it did not.",
+            ),
+        },
+        refused: ReloginSaid {
+            heading: "You signed out, and could not be signed in again",
+            why: Around(
+                "We asked ",
+                " to check again who you are, because you signed out before. It answered with an \
+                 error instead.",
+            ),
+        },
         advice: "If you want to be signed in as before, go on. If others use this computer, or \
                  if you did not ask to sign in, stay signed out.",
         yes: "Sign in anyway",

@@ -1,6 +1,6 @@
 use super::{
     Around, ChooseIdp, Confirm, End, Error, Frames, Headings, Legs, OneMoment, PersonPage, Relogin,
-    Said, Summaries, Text, Waiting,
+    ReloginSaid, Said, Summaries, Text, Waiting,
 };
 
 pub(super) static TEXT: Text = Text {
@@ -171,12 +171,21 @@ pub(super) static TEXT: Text = Text {
     },
     relogin: Relogin {
         title: "¿Iniciar la sesión de nuevo?",
-        heading: "Usted cerró la sesión y se ha vuelto a abrir sin preguntarle",
-        why: Around(
-            "",
-            " todavía le conoce de antes de cerrar la sesión. Le hemos pedido que vuelva a \
-             comprobar quién es usted, y no lo ha hecho.",
-        ),
+        signed_in: ReloginSaid {
+            heading: "Usted cerró la sesión y se ha vuelto a abrir sin preguntarle",
+            why: Around(
+                "",
+                " todavía le conoce de antes de cerrar la sesión. Le hemos pedido que vuelva a \
+                 comprobar quién es usted, y no lo ha hecho.",
+            ),
+        },
+        refused: ReloginSaid {
+            heading: "Usted cerró la sesión y no se ha podido volver a abrir",
+            why: Around(
+                "Como usted había cerrado la sesión, hemos pedido a ",
+                " que vuelva a comprobar quién es usted. Ha respondido con un error.",
+            ),
+        },
         advice: "Si quiere tener la sesión abierta como antes, continúe. Si otras personas usan \
                  este ordenador, o si usted no ha pedido iniciar la sesión, manténgala cerrada.",
         yes: "Iniciar la sesión de todos modos",

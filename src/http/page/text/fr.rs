@@ -1,6 +1,6 @@
 use super::{
     Around, ChooseIdp, Confirm, End, Error, Frames, Headings, Legs, OneMoment, PersonPage, Relogin,
-    Said, Summaries, Text, Waiting,
+    ReloginSaid, Said, Summaries, Text, Waiting,
 };
 
 pub(super) static TEXT: Text = Text {
@@ -172,12 +172,21 @@ pub(super) static TEXT: Text = Text {
     },
     relogin: Relogin {
         title: "Se reconnecter ?",
-        heading: "Vous vous êtes déconnecté, puis avez été reconnecté sans qu’on vous le demande",
-        why: Around(
-            "",
-            " vous connaît encore d’avant votre déconnexion. Nous lui avons demandé de vérifier \
-             à nouveau qui vous êtes, et elle ne l’a pas fait.",
-        ),
+        signed_in: ReloginSaid {
+            heading: "Vous vous êtes déconnecté, puis avez été reconnecté sans qu’on vous le demande",
+            why: Around(
+                "",
+                " vous connaît encore d’avant votre déconnexion. Nous lui avons demandé de vérifier \
+                 à nouveau qui vous êtes, et elle ne l’a pas fait.",
+            ),
+        },
+        refused: ReloginSaid {
+            heading: "Vous vous êtes déconnecté, et la reconnexion n’a pas abouti",
+            why: Around(
+                "Comme vous vous étiez déconnecté, nous avons demandé à ",
+                " de vérifier à nouveau qui vous êtes. La réponse a été une erreur.",
+            ),
+        },
         advice: "Si vous souhaitez être connecté comme avant, continuez. Si d’autres personnes \
                  utilisent cet ordinateur, ou si vous n’avez pas demandé à vous connecter, \
                  restez déconnecté.",

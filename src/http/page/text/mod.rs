@@ -148,15 +148,22 @@ pub(in crate::http) struct Headings {
     pub apps_over: &'static str,
 }
 
-/// The IdP signed somebody in by what was logged out.
+/// Somebody signs in after a logout that the IdP has not confirmed.
 pub(in crate::http) struct Relogin {
     pub title: &'static str,
-    pub heading: &'static str,
-    /// Around the IdP.
-    pub why: Around,
+    /// The IdP signed them in by what was logged out.
+    pub signed_in: ReloginSaid,
+    /// It answered with an error when it was told to ask who they are.
+    pub refused: ReloginSaid,
     pub advice: &'static str,
     pub yes: &'static str,
     pub no: &'static str,
+}
+
+pub(in crate::http) struct ReloginSaid {
+    pub heading: &'static str,
+    /// Around the IdP.
+    pub why: Around,
 }
 
 /// The whole in a sentence or two.

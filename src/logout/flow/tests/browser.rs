@@ -155,6 +155,7 @@ fn ended(party: Party, outcome: LegOutcome) -> Logout {
     let mut ended = logout(vec![(party, state)]);
     let value = "ada".to_owned();
     ended.legs[0].principal = Some(crate::logout::Principal {
+        encrypt_to: None,
         name_id: crate::saml::NameId {
             value,
             format: None,

@@ -4,6 +4,8 @@
 mod cookie;
 mod demand;
 mod refusal;
+mod refused_demand;
+mod session_index;
 
 use serde_json::json;
 use sloop::paths;

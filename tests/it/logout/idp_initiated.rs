@@ -210,7 +210,7 @@ async fn asynchronous(on: On) {
     let request = key.asks(&world, &newest(&world)).with(|it| it.request.asynchronous = true);
     let page = request.through(&mut ada.browser, By::Redirect).await;
     assert_eq!((page.status, page.location()), (200, None), "{}", page.summary());
-    assert!(page.text().contains("You are signed out everywhere"), "{}", page.text());
+    assert!(page.text().contains("This session has ended everywhere"), "{}", page.text());
     assert!(!ada.is_in(&world, &app).await);
 }
 

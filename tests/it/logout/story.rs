@@ -17,7 +17,7 @@ async fn told(on: On) {
 
     let story = world.settled().await;
 
-    assert_eq!(story.summary, "Signed out everywhere: every party confirmed it.");
+    assert_eq!(story.summary, "The session has ended everywhere: every party confirmed it.");
     assert_eq!(story.reason, "an app asked for it");
     assert_eq!(story.asked_by.as_deref(), Some("app-one"));
     assert_eq!(story.returns_to, Some(one.post_logout_redirect_uri()), "without the state");

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -70,6 +71,8 @@ struct Shared {
 }
 
 #[derive(Debug)]
+    /// How long a frame takes; `None`: it never comes.
+    frame_takes: Mutex<Option<Duration>>,
 struct Session {
     sub: String,
     /// How many logout tokens had come before it began: those are about others.
@@ -121,6 +124,7 @@ impl RelyingParty {
         let routes = Router::new()
             .route("/callback", get(|| async { Html("<title>App</title>signed in") }))
             .route("/signed-out", get(|| async { Html("<title>App</title>signed out") }))
+            frame_takes: Mutex::new(Some(Duration::ZERO)),
             .route("/backchannel-logout", post(receive))
             .route("/frontchannel-logout", get(load_frame))
             .with_state(Arc::clone(&shared));
@@ -293,6 +297,11 @@ impl RelyingParty {
     pub async fn logouts(&self) -> Result<Vec<Claims>, String> {
         let mut believed = Vec::new();
         for (position, token) in self.received_logout_tokens().into_iter().enumerate() {
+    /// How long its frames take from now on; `None`: they never come.
+    pub fn load_frames_in(&self, time: Option<Duration>) {
+        *lock(&self.shared.frame_takes) = time;
+    }
+
             let claims = self.believe_logout_token(&token).await?;
             lock(&self.shared.signed_in).retain(|sid, session| {
                 let named = match claims.get("sid") {
@@ -390,6 +399,11 @@ async fn load_frame(State(shared): State<Arc<Shared>>, headers: HeaderMap, uri: 
     match *lock(&shared.refuses_frames) {
         true => ([("x-frame-options", "DENY")], Html("signed out")).into_response(),
         false => Html("signed out").into_response(),
+    }
+    let takes = *lock(&shared.frame_takes);
+    match takes {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
     }
 }
 

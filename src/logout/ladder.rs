@@ -33,8 +33,10 @@ pub enum WhyLocal {
     NoConnection,
     /// The IdP asserted no NameID, and a LogoutRequest needs one (SAML Core 3.7.1).
     NoNameId,
-    /// `fallback = local`, and there is no logout URL, or no SessionIndex where one is asked for.
+    /// `fallback = local`, and there is no logout URL.
     Configured,
+    /// `fallback = local`, and there was no SessionIndex where one is asked for.
+    NoSessionIndex,
     /// The IdP offers nothing that a browser could be sent to.
     NoEndpoint,
     /// No browser is there, and this IdP can only be asked through one.
@@ -65,8 +67,8 @@ impl Rung {
         let named = signed_in.name_id.is_some();
         let precise = !signed_in.session_indexes.is_empty()
             || settings.without_session_index == WithoutSessionIndex::NameIdOnly;
+        let offered = &connection.metadata.single_logout;
         if named && precise {
-            let offered = &connection.metadata.single_logout;
             let asynchronous = settings.asynchronous_logout;
             let by_browser = match asynchronous {
                 true => asynchronous_endpoint(offered, settings.slo_binding),
@@ -87,6 +89,9 @@ impl Rung {
         match &settings.fallback {
             Fallback::Url(_) if presence == Presence::Nobody => Self::without_browser(),
             Fallback::Url(location) => Self::Url { location: location.clone() },
+            Fallback::Local if named && !precise && !offered.is_empty() => {
+                Self::Local { why: WhyLocal::NoSessionIndex }
+            }
             Fallback::Local => Self::Local { why: WhyLocal::Configured },
             Fallback::LoginUrl if !named => Self::Local { why: WhyLocal::NoNameId },
             Fallback::LoginUrl => {
@@ -261,6 +266,9 @@ mod tests {
             both(&precise, &asserted(true, false)),
             ["login https://idp.test/sso", "NoBrowser"]
         );
+        let local = IdpSettings { fallback: Fallback::Local, ..precise.settings.clone() };
+        let local = connection(&[Binding::Redirect], local);
+        assert_eq!(both(&local, &asserted(true, false)), ["NoSessionIndex", "NoSessionIndex"]);
         let gone = Rung::choose(None, &whole, Presence::Nobody);
         assert_eq!(gone, Rung::Local { why: WhyLocal::NoConnection });
     }

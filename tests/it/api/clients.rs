@@ -22,6 +22,7 @@ async fn created(on: On) {
         "redirect_uris": ["https://wiki.example/callback"],
         "post_logout_redirect_uris": ["https://wiki.example/bye"],
         "backchannel_logout_uri": "https://wiki.example/logout",
+        "backchannel_logout_session_required": true,
         "frontchannel_logout_uri": "https://wiki.example/logout/frame?a=b",
         "scope": "all_apps",
     });

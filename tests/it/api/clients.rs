@@ -122,6 +122,21 @@ async fn wrong(on: On) {
         (json!({"redirect_uris": ["javascript:alert(1)"]}), "redirect_uris", "javascript:alert(1)"),
         (json!({"redirect_uris": []}), "redirect_uris", "empty"),
         (json!({"post_logout_redirect_uris": ["/x"]}), "post_logout_redirect_uris", "/x"),
+        (
+            json!({"post_logout_redirect_uris": [good, "http://app.example/bye"]}),
+            "post_logout_redirect_uris",
+            "http://app.example/bye",
+        ),
+        (
+            json!({"post_logout_redirect_uris": ["http://app.example/bye"], "public": true}),
+            "post_logout_redirect_uris",
+            "http://app.example/bye",
+        ),
+        (
+            json!({"post_logout_redirect_uris": ["javascript:alert(1)"]}),
+            "post_logout_redirect_uris",
+            "javascript:alert(1)",
+        ),
         (json!({"backchannel_logout_uri": "ftp://x"}), "backchannel_logout_uri", "ftp://x"),
         (
             json!({"frontchannel_logout_uri": "https://other.example/out"}),

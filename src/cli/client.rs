@@ -42,6 +42,9 @@ pub(super) struct Add {
     allowed_logout_urls: Vec<String>,
     #[arg(long, value_name = "U")]
     backchannel_logout_uri: Option<String>,
+    /// Name the session in every logout token, also when a person is signed out of everything
+    #[arg(long)]
+    backchannel_logout_session_required: bool,
     /// A page that ends the app's session in a frame; used where there is no back channel
     #[arg(long, value_name = "U")]
     frontchannel_logout_uri: Option<String>,
@@ -126,6 +129,8 @@ fn print(client: &ClientSettings) {
     many("post-logout redirect URI", &client.post_logout_redirect_uris);
     many("allowed logout URL", &client.allowed_logout_urls);
     line("told at logout by", told_by(client).unwrap_or("nobody"));
+    let session_required = client.backchannel_logout_session_required;
+    line("sid in logout tokens", if session_required { "always" } else { "not at off-boarding" });
     match client.idps.as_slice() {
         [] => line("IdP", "any"),
         idps => many("IdP", idps),
@@ -155,6 +160,7 @@ impl Add {
             post_logout_redirect_uris: self.post_logout_redirect_uris,
             allowed_logout_urls: self.allowed_logout_urls,
             backchannel_logout_uri: self.backchannel_logout_uri,
+            backchannel_logout_session_required: self.backchannel_logout_session_required,
             frontchannel_logout_uri: self.frontchannel_logout_uri,
             idps: self.idps,
             scope: self.scope,

@@ -15,7 +15,7 @@ pub fn whole(logout: &Logout) -> &'static str {
             "Every app of this session confirmed it. The IdP's own sign-in was left as it is, so the \
              next sign-in may not ask the person."
         }
-        Whole::Everywhere => "Signed out everywhere: every party confirmed it.",
+        Whole::Everywhere => "The session has ended everywhere: every party confirmed it.",
         Whole::NobodyAsked => "Signed out here. No other party was asked.",
         Whole::Partial => "Signed out here. Not every other party has confirmed it.",
         Whole::Chosen => {

@@ -33,8 +33,10 @@ pub enum WhyLocal {
     NoConnection,
     /// The IdP asserted no NameID, and a LogoutRequest needs one (SAML Core 3.7.1).
     NoNameId,
-    /// `fallback = local`, and there is no logout URL, or no SessionIndex where one is asked for.
+    /// `fallback = local`, and there is no logout URL.
     Configured,
+    /// `fallback = local`, and there was no SessionIndex where one is asked for.
+    NoSessionIndex,
     /// The IdP offers nothing that a browser could be sent to.
     NoEndpoint,
     /// No browser is there, and this IdP can only be asked through one.
@@ -71,8 +73,8 @@ impl Rung {
         let sealable = connection.recipient().is_ok();
         let precise = !signed_in.session_indexes.is_empty()
             || settings.without_session_index == WithoutSessionIndex::NameIdOnly;
+        let offered = connection.logout_endpoints();
         if named && precise && sealable {
-            let offered = connection.logout_endpoints();
             let asynchronous = settings.asynchronous_logout;
             let by_browser = match asynchronous {
                 true => asynchronous_endpoint(offered, settings.slo_binding),
@@ -97,6 +99,9 @@ impl Rung {
                 Self::Local { why: WhyLocal::SwitchedOff }
             }
             _ if named && !sealable => Self::Local { why: WhyLocal::NoEncryptionKey },
+            Fallback::Local if named && !precise && !offered.is_empty() => {
+                Self::Local { why: WhyLocal::NoSessionIndex }
+            }
             Fallback::Local => Self::Local { why: WhyLocal::Configured },
             Fallback::LoginUrl if !named => Self::Local { why: WhyLocal::NoNameId },
             Fallback::LoginUrl => {
@@ -328,6 +333,9 @@ mod tests {
             both(&precise, &asserted(true, false)),
             ["login https://idp.test/sso", "NoBrowser"]
         );
+        let local = IdpSettings { fallback: Fallback::Local, ..precise.settings.clone() };
+        let local = connection(&[Binding::Redirect], local);
+        assert_eq!(both(&local, &asserted(true, false)), ["NoSessionIndex", "NoSessionIndex"]);
         let gone = Rung::choose(None, &whole, Presence::Nobody);
         assert_eq!(gone, Rung::Local { why: WhyLocal::NoConnection });
     }

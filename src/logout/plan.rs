@@ -182,6 +182,10 @@ impl WhyLocal {
             Self::NoConnection => "the connection to this IdP was removed or cannot be used",
             Self::NoNameId => "the IdP asserted no NameID, and a LogoutRequest needs one",
             Self::Configured => "this IdP is set to `fallback = local`",
+            Self::NoSessionIndex => {
+                "the IdP asserted no SessionIndex, and is set to `without_session_index = next_rung` \
+                 and `fallback = local`"
+            }
             Self::NoEndpoint => "the IdP's metadata has no URL that a browser could be sent to",
             Self::NoBrowser => "no browser is there, and this IdP can only be asked through one",
             Self::SwitchedOff => {

@@ -36,6 +36,9 @@ pub struct ClientSettings {
     pub allowed_logout_urls: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backchannel_logout_uri: Option<String>,
+    /// Whether every logout token must have a `sid` (Back-Channel Logout 1.0 2.2).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub backchannel_logout_session_required: bool,
     /// A page that ends the app's session in a frame; on the host of one of `redirect_uris`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frontchannel_logout_uri: Option<String>,
@@ -104,6 +107,7 @@ pub struct Client {
     pub post_logout_redirect_uris: Vec<RegisteredRedirectUri>,
     pub allowed_logout_urls: Vec<AllowedLogoutUrl>,
     pub backchannel_logout_uri: Option<Url>,
+    pub backchannel_logout_session_required: bool,
     pub frontchannel_logout_uri: Option<FrontchannelLogoutUri>,
     /// Empty: all identity providers.
     pub idps: Vec<IdpId>,
@@ -176,6 +180,7 @@ impl Client {
                 .as_deref()
                 .map(|uri| backchannel_uri(uri, settings.public))
                 .transpose()?,
+            backchannel_logout_session_required: settings.backchannel_logout_session_required,
             idps: list("idps", idps)?,
             scope: settings.scope,
             confirm: settings.confirm,
@@ -198,6 +203,7 @@ impl Client {
             post_logout_redirect_uris: texts(&self.post_logout_redirect_uris),
             allowed_logout_urls: self.allowed_logout_urls.iter().map(|u| u.to_string()).collect(),
             backchannel_logout_uri: self.backchannel_logout_uri.as_ref().map(|u| u.to_string()),
+            backchannel_logout_session_required: self.backchannel_logout_session_required,
             frontchannel_logout_uri: self
                 .frontchannel_logout_uri
                 .as_ref()

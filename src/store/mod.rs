@@ -7,6 +7,7 @@
 
 mod cleanup;
 mod commit;
+mod event_times;
 mod migrations;
 mod open;
 mod postgres;

@@ -41,10 +41,11 @@ impl UseCases {
     }
 
     /// Whether the app may be told that all sessions of the person are over (2.4: `sub` without
-    /// `sid`). It stays true until it arrives only as long as the person has not signed in to the app
+    /// `sid`, which 2.2 keeps from apps that need it). It stays true until it arrives only as long as the person has not signed in to the app
     /// anew; then this session is named like any other.
     async fn has_ended_everywhere(&self, logout: &Logout, app: &Client) -> Result<bool, Failure> {
-        if logout.document.reason != Reason::Offboarded {
+        let needs_sid = app.backchannel_logout_session_required;
+        if logout.document.reason != Reason::Offboarded || needs_sid {
             return Ok(false);
         }
         let filter = SessionFilter {

@@ -250,6 +250,9 @@ fn then(connection: &Connection, rung: &Rung) -> String {
             let why = match why {
                 WhyLocal::NoNameId => "a LogoutRequest needs a NameID",
                 WhyLocal::Configured => "`fallback` is `local`",
+                WhyLocal::NoSessionIndex => {
+                    "`without_session_index` is `next_rung`, and `fallback` is `local`"
+                }
                 WhyLocal::NoEndpoint => "there is no URL to send a browser to",
                 WhyLocal::NoConnection => "the connection cannot be used",
                 WhyLocal::NoBrowser => "this IdP can only be asked through a browser",

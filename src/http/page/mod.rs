@@ -104,8 +104,8 @@ pub(super) struct LogoutConfirm<'a> {
     pub target_refused: bool,
 }
 
-/// One frame for each app. It goes on when all have loaded, where script runs; else when their time
-/// is over.
+/// One frame for each app. It goes on when all have loaded or their time is over; a link does so at
+/// once, and is the way past a frame that hangs where no script runs.
 #[derive(Template)]
 #[template(path = "logout_frames.html")]
 pub(super) struct LogoutFrames<'a> {

@@ -9,6 +9,7 @@ pub(in crate::oidc) fn settings() -> ClientSettings {
         post_logout_redirect_uris: vec!["https://app.example.com/bye?a=b".to_owned()],
         allowed_logout_urls: vec!["https://*.example.com, https://a.example.org/x,".to_owned()],
         backchannel_logout_uri: Some("https://app.example.com/bcl?tenant=7".to_owned()),
+        backchannel_logout_session_required: true,
         ..ClientSettings::default()
     }
 }
@@ -26,6 +27,7 @@ fn the_defaults_are_those_of_the_configuration() {
     assert_eq!(client.id_token_alg, KeyAlgorithm::Rs256);
     assert_eq!((client.min_state_length, client.public), (0, false));
     assert_eq!((client.name, client.logout_result), (None, false));
+    assert!(!client.backchannel_logout_session_required);
     assert!(client.idps.is_empty());
 }
 

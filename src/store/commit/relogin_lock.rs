@@ -40,7 +40,7 @@ impl SealedStore {
         event: AuditEvent,
         now: Timestamp,
     ) -> [Statement; 2] {
-        let leg = leg.to_string();
+        let (leg, at) = (leg.to_string(), self.event_times.next(now));
         let record = any(
             "RecordLiftedReloginLock",
             "INSERT INTO audit \
@@ -48,8 +48,8 @@ impl SealedStore {
              SELECT $1, $2, $3, $4, logout_id, $5, idp_id, $6 FROM relogin_lock \
              WHERE leg_id = $7",
             vec![
-                EventId::new(now, &self.rng).to_string().into(),
-                now.into(),
+                EventId::new(at, &self.rng).to_string().into(),
+                at.into(),
                 event.kind.as_str().into(),
                 event.browser_session.map(|id| id.to_string()).into(),
                 event.client.map(String::from).into(),

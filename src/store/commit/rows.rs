@@ -119,14 +119,15 @@ impl SealedStore {
     }
 
     pub(super) fn record(&self, event: AuditEvent, now: Timestamp) -> Statement {
+        let at = self.event_times.next(now);
         one(
             "Record",
             "INSERT INTO audit \
              (id, at, kind, browser_session_id, logout_id, client_id, idp_id, detail) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             vec![
-                EventId::new(now, &self.rng).to_string().into(),
-                now.into(),
+                EventId::new(at, &self.rng).to_string().into(),
+                at.into(),
                 event.kind.as_str().into(),
                 event.browser_session.map(|id| id.to_string()).into(),
                 event.logout.map(|id| id.to_string()).into(),

@@ -22,6 +22,7 @@ async fn created(on: On) {
         "redirect_uris": ["https://wiki.example/callback"],
         "post_logout_redirect_uris": ["https://wiki.example/bye"],
         "backchannel_logout_uri": "https://wiki.example/logout",
+        "backchannel_logout_session_required": true,
         "frontchannel_logout_uri": "https://wiki.example/logout/frame?a=b",
         "scope": "all_apps",
     });
@@ -121,6 +122,21 @@ async fn wrong(on: On) {
         (json!({"redirect_uris": ["javascript:alert(1)"]}), "redirect_uris", "javascript:alert(1)"),
         (json!({"redirect_uris": []}), "redirect_uris", "empty"),
         (json!({"post_logout_redirect_uris": ["/x"]}), "post_logout_redirect_uris", "/x"),
+        (
+            json!({"post_logout_redirect_uris": [good, "http://app.example/bye"]}),
+            "post_logout_redirect_uris",
+            "http://app.example/bye",
+        ),
+        (
+            json!({"post_logout_redirect_uris": ["http://app.example/bye"], "public": true}),
+            "post_logout_redirect_uris",
+            "http://app.example/bye",
+        ),
+        (
+            json!({"post_logout_redirect_uris": ["javascript:alert(1)"]}),
+            "post_logout_redirect_uris",
+            "javascript:alert(1)",
+        ),
         (json!({"backchannel_logout_uri": "ftp://x"}), "backchannel_logout_uri", "ftp://x"),
         (
             json!({"frontchannel_logout_uri": "https://other.example/out"}),

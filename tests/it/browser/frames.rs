@@ -1,7 +1,10 @@
 //! Apps that are told by a frame: what a browser that blocks third-party cookies makes of it, and one
 //! that does not.
 
+use std::time::{Duration, Instant};
+
 use sloop::paths;
+use sloop::use_cases::FRAMES_WAIT;
 
 use super::{Sites, is_signed_in, sign_in};
 use crate::both;
@@ -42,7 +45,7 @@ async fn told(on: On) {
         assert_eq!(frame.has_cookie, cookies == ThirdPartyCookies::Allowed, "{cookies:?}");
         // Nothing comes back from a frame, so the page promises nothing, whatever the browser did.
         assert!(end.contains("It was told through your browser"), "{end}");
-        assert!(!end.contains("You are signed out everywhere"), "{end}");
+        assert!(!end.contains("This session has ended everywhere"), "{end}");
         let outcomes = ["app one: confirmed", "app framed: unconfirmed", "IdP corp: confirmed"];
         assert_eq!(sites.world.outcomes().await, outcomes);
         assert_eq!(chromium.violations().await, Vec::<String>::new());
@@ -50,6 +53,36 @@ async fn told(on: On) {
     }
     assert_eq!(one.logouts().await.unwrap().len(), 2);
     assert_eq!(framed.loaded_frames().len(), 2);
+}
+
+both!(slow_frames_are_waited_for_and_hanging_ones_have_their_time, slow);
+async fn slow(on: On) {
+    let sites = Sites::on(on).await;
+    let (one, framed) = (sites.app("one").await, sites.framed_app("framed").await);
+    let chromium = sites.chromium().await;
+    let (slow, limit) = (Duration::from_millis(1500), FRAMES_WAIT);
+    for (takes, loaded, at_least, at_most) in
+        [(Some(slow), 1, slow, limit), (None, 0, limit, limit.saturating_mul(3))]
+    {
+        framed.load_frames_in(takes);
+        let before = framed.loaded_frames().len();
+        let tokens = sign_in(&chromium, &sites, &one, "ada").await;
+        sign_in(&chromium, &sites, &framed, "ada").await;
+        let home = one.post_logout_redirect_uri();
+        let fields = [("id_token_hint", &*tokens.id_token), ("post_logout_redirect_uri", &*home)];
+        let url = one.logout_url(&fields).await;
+        let begun = Instant::now();
+        // By script, so that nobody waits for the page before it is left.
+        chromium.run(&format!("location.href = '{url}'")).await;
+        chromium.arrives(&home).await;
+        let took = begun.elapsed();
+
+        assert!((at_least..at_most).contains(&took), "{takes:?}: {took:?}");
+        assert_eq!(framed.loaded_frames().len(), before + loaded, "{takes:?}");
+        let outcomes = ["app one: confirmed", "app framed: unconfirmed", "IdP corp: confirmed"];
+        assert_eq!(sites.world.outcomes().await, outcomes);
+        assert!(!is_signed_in(&chromium, &one).await && !is_signed_in(&chromium, &framed).await);
+    }
 }
 
 both!(an_idp_may_have_our_answer_in_a_frame_and_nobody_else, idp_frame);

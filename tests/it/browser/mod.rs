@@ -1,5 +1,5 @@
-//! Stories in a real Chromium, over TLS, with every party on a site of its own and, but for
-//! one story, third-party cookies blocked: what `SameSite`, `form-action`, frames and scripts really do.
+//! Stories in a real Chromium, over TLS, with every party on a site of its own and, where a story
+//! does not say otherwise, third-party cookies blocked: what `SameSite`, `form-action`, frames and scripts really do.
 
 mod frames;
 mod person_page;

@@ -58,7 +58,7 @@ async fn end_page(on: On) {
 
     let end = chromium.arrives(&sites.world.url(paths::LOGOUT_PAGE)).await;
     let text = chromium.text().await;
-    assert!(text.contains("You are signed out everywhere"), "{text}");
+    assert!(text.contains("This session has ended everywhere"), "{text}");
     // No message of the IdP stays in the address bar, and loading the page again changes nothing.
     assert_eq!(end.query(), None);
     chromium.open(end.as_str()).await;

@@ -168,6 +168,7 @@ fn a_client_is_added_listed_and_shown_and_its_secret_only_once() {
         "https://wiki.example/bye",
         "--frontchannel-logout-uri",
         "https://wiki.example/out?a=b",
+        "--backchannel-logout-session-required",
         "--scope",
         "all_apps",
     ]);
@@ -179,6 +180,7 @@ fn a_client_is_added_listed_and_shown_and_its_secret_only_once() {
     assert_eq!(shown["redirect_uris"], json!(["https://wiki.example/callback"]));
     assert_eq!(shown["scope"], "all_apps");
     assert_eq!(shown["frontchannel_logout_uri"], "https://wiki.example/out?a=b");
+    assert_eq!(shown["backchannel_logout_session_required"], true);
     let list = place.json(&["client", "list", "--json"]);
     assert_eq!(list, json!([shown]));
     let read = place.done(&["client", "show", "wiki"]);
@@ -187,6 +189,7 @@ fn a_client_is_added_listed_and_shown_and_its_secret_only_once() {
         "{read}"
     );
     assert!(read.contains("scope of a logout        all_apps\n"), "{read}");
+    assert!(read.contains("sid in logout tokens     always\n"), "{read}");
     assert!(read.contains("told at logout by        https://wiki.example/out?a=b\n"), "{read}");
     for text in [shown.to_string(), read, place.done(&["client", "list"])] {
         assert!(text.contains("wiki") && !text.contains(secret), "{text}");

@@ -93,7 +93,7 @@ async fn confirmed(on: On) {
 
     let end = two.end_all_but(&[]).await;
 
-    assert!(end.text().contains("You are signed out everywhere"), "{}", end.text());
+    assert!(end.text().contains("This session has ended everywhere"), "{}", end.text());
     assert_eq!(two.world.outcomes().await, ["app app-two: confirmed", "IdP corp: confirmed"]);
     assert_eq!(two.world.settled().await.outcome.as_str(), "complete");
     assert_eq!(two.told(), [told[0], told[1] + 1]);

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{eventually, home, signed_in};
 use crate::both;
 use crate::support::rp::{Answer, RelyingParty};
+use crate::support::sink::Sink;
 use crate::support::world::{On, Setting, World};
 
 /// What is said about an app in the newest logout.
@@ -29,26 +30,30 @@ both!(each_answer_means_what_the_standard_says, answers);
 async fn answers(on: On) {
     let world = World::on(on).await;
     let app = world.app("app-one").await;
-    for (status, outcome) in [
-        (200, "confirmed (told at try 1)"),
-        (204, "confirmed (told at try 1)"),
-        (400, "refused (it answered 400)"),
-        (404, "refused (it answered 404)"),
-        (302, "refused (it answered 302)"),
+    let elsewhere = Sink::listen().await;
+    let to = elsewhere.address();
+    for (answer, outcome) in [
+        (Answer::Status(200), "confirmed (told at try 1)"),
+        (Answer::Status(204), "confirmed (told at try 1)"),
+        (Answer::Status(400), "refused (it answered 400)"),
+        (Answer::Status(404), "refused (it answered 404)"),
+        (Answer::Redirect { status: 302, to }, "refused (it answered 302)"),
+        (Answer::Redirect { status: 307, to }, "refused (it answered 307)"),
     ] {
-        app.answer_back_channel_with(Answer::Status(status));
+        app.answer_back_channel_with(answer);
         let before = app.received_logout_tokens().len();
         let mut ada = signed_in(&world, &app, "ada").await;
         let hint = ada.hint().to_owned();
         let end = world.sign_out(&mut ada.browser, &app, &hint).await;
-        assert_eq!(end.url.as_str(), home(&app), "{status}");
+        assert_eq!(end.url.as_str(), home(&app), "{answer:?}");
         world.settled().await;
         assert_eq!(said(&world, &app).await, outcome);
         // What was answered for good is not asked again.
         world.clock.advance(Duration::from_secs(3600));
         world.work().await;
-        assert_eq!(app.received_logout_tokens().len(), before + 1, "{status}");
+        assert_eq!(app.received_logout_tokens().len(), before + 1, "{answer:?}");
     }
+    assert_eq!(elsewhere.connections(), 0, "a redirect is not followed");
 }
 
 both!(what_may_pass_is_tried_again_later, retried);
@@ -200,26 +205,29 @@ async fn slow_app(on: On) {
     let (one, two, slow) =
         (world.app("app-one").await, world.app("app-two").await, world.app("slow").await);
     slow.answer_back_channel_with(Answer::Hang);
-    let mut ada = signed_in(&world, &one, "ada").await;
-    for app in [&two, &slow] {
+    // It is the first of the session: whoever tells one after the other tells nobody else.
+    let mut ada = signed_in(&world, &slow, "ada").await;
+    for app in [&one, &two] {
         world.sign_in(&mut ada.browser, app, "ada").await;
     }
     let hint = ada.hint().to_owned();
     let begun = world.clock.now();
 
-    let end = world.sign_out(&mut ada.browser, &one, &hint).await;
+    let end = world.sign_out(&mut ada.browser, &slow, &hint).await;
 
     let took = world.clock.now().since(begun);
-    assert_eq!(end.url.as_str(), home(&one));
+    assert_eq!(end.url.as_str(), home(&slow));
     assert!(took >= Duration::from_millis(400), "apps are given their moment: {took:?}");
     assert!(took < Duration::from_secs(5), "nobody waits on a stranger: {took:?}");
     let expected = [
+        "app slow: open",
         "app app-one: confirmed",
         "app app-two: confirmed",
-        "app slow: open",
         "IdP corp: confirmed",
     ];
     eventually("the quick apps", async || world.outcomes().await == expected).await;
+    let told = world.clock.now().since(begun);
+    assert!(told < Duration::from_secs(8), "before the slow one is given up: {told:?}");
     assert!(!ada.is_in(&world, &slow).await);
 }
 
@@ -280,6 +288,8 @@ async fn guarded(on: On) {
     let hint = ada.hint().to_owned();
     let end = world.sign_out(&mut ada.browser, &one, &hint).await;
     assert_eq!(end.url.as_str(), home(&one));
-    eventually("a refused try", async || said(&world, &two).await.starts_with("told 1 ")).await;
+    // Not "no connection": nobody tried.
+    let blocked = "told 1 times without success (blocked: ";
+    eventually("a refused try", async || said(&world, &two).await.starts_with(blocked)).await;
     eventually("the other app", async || said(&world, &one).await.starts_with("confirmed")).await;
 }

@@ -55,7 +55,7 @@ async fn everywhere(on: On) {
         let page = ada.ask(&app, &[]).await;
         let end = ada.browser.settle(page).await;
         let text = end.text();
-        assert_eq!(text.contains("You are signed out everywhere"), everywhere, "{text}");
+        assert_eq!(text.contains("This session has ended everywhere"), everywhere, "{text}");
         assert_eq!(text.contains("Not every other party has confirmed it."), !everywhere);
     }
 }

@@ -110,7 +110,7 @@ async fn no_state(on: On) {
     let page = ada.ask(&app, &[("state", "lonely")]).await;
     let end = ada.browser.settle(page).await;
     assert!(end.url.as_str().starts_with(&world.url(paths::LOGOUT_PAGE)), "{}", end.summary());
-    assert!(end.text().contains("You are signed out everywhere"), "{}", end.summary());
+    assert!(end.text().contains("This session has ended everywhere"), "{}", end.summary());
     assert!(!end.body.contains("lonely"));
     assert!(!ada.is_in(&world, &app).await);
 }

@@ -1,14 +1,17 @@
 //! Which endpoint of the IdP's metadata a message of single logout goes to, by which binding, and whom
 //! it names.
 
+use serde_json::json;
 use sloop::connection::IdpSettings;
 use sloop::paths;
 use sloop::saml::binding::soap;
 use sloop::saml::{MessageKind, PostForm};
 use sloop::xml::sign::sign_enveloped;
 
-use super::signed_in;
+use super::{SignedIn, signed_in};
 use crate::both;
+use crate::saml::ask;
+use crate::support::browser::Visit;
 use crate::support::forger::Forger;
 use crate::support::idp_key::{self, Asked, By, IdpKey};
 use crate::support::idp_request::{Answered, send_soap};
@@ -92,7 +95,7 @@ async fn each_idp(on: On) {
         let said = forger.says(&asked, &format!("ada of {idp}"));
         let page = forger.send(&world, &mut browser, &asked, &said).await;
         let tokens = app.finish(&attempt, &page.location().unwrap()).await.unwrap();
-        people.push((super::SignedIn { browser, tokens }, idp, forger));
+        people.push((SignedIn { browser, tokens }, idp, forger));
     }
 
     let (mut of_a, name, forger) = people.remove(0);
@@ -105,6 +108,53 @@ async fn each_idp(on: On) {
     assert!(of_b.is_in(&world, &app).await, "the other IdP's person is another one");
     let asked = Asked::of(&of_b.ask(&app, &[]).await);
     assert_eq!((asked.request.name_id.value, asked.at), (format!("ada of {name}"), forger.sso()));
+}
+
+both!(in_one_browser_only_the_idp_of_the_session_that_ends_is_asked, one_browser);
+async fn one_browser(on: On) {
+    let world = World::on(on).await;
+    let key = IdpKey::connect(&world).await;
+    let forger = Forger::new(&world.clock);
+    assert_eq!(world.add_idp("first", &forger.metadata(), "").await.status, 201);
+    let one = world.app_with("app-one", json!({ "idps": ["first"] })).await;
+    let two = world.app_with("app-two", json!({ "idps": ["corp"] })).await;
+    let mut browser = world.browser();
+    let (attempt, asked) = ask(&forger, &mut browser, &one).await;
+    let page = forger.send(&world, &mut browser, &asked, &forger.says(&asked, "ada")).await;
+    let at_first = one.finish(&attempt, &page.location().unwrap()).await.unwrap();
+    let visits = browser.history().len();
+
+    // The other IdP's person is another one, whatever the name (decision 0005): the session before
+    // ends, its app is told, and its IdP, where somebody else may sit by now, is not asked.
+    let tokens = world.sign_in(&mut browser, &two, "ada").await;
+    let mut at_corp = SignedIn { browser, tokens };
+    let former = at_first.claims["sid"].as_str().unwrap();
+    assert_ne!(at_corp.sid(), former);
+    assert_ne!(at_corp.tokens.claims["sub"], at_first.claims["sub"]);
+    let story = world.settled().await;
+    assert_eq!(story.reason, "another person signed in with this browser");
+    assert_eq!(world.outcomes().await, ["app app-one: confirmed", "IdP first: not_sent"]);
+    assert!(!one.is_signed_in(former).await && two.is_signed_in(at_corp.sid()).await);
+    assert_eq!(one.userinfo(&at_first.access_token).await.status, 401);
+
+    // The session that is left has one IdP.
+    let of_corp = world.idp.sessions().pop().unwrap();
+    let asked = Asked::of(&at_corp.ask(&two, &[]).await);
+    assert_eq!(asked.at, format!("{}/slo", world.idp_url));
+    assert_eq!(asked.request.name_id, of_corp.name_id);
+    assert_eq!(asked.session_indexes(), [of_corp.session_index.as_ref().unwrap().as_str()]);
+    let back = asked.answer(&world, &key).deliver(&mut at_corp.browser, By::Redirect).await;
+    let end = at_corp.browser.settle(back).await;
+    assert_eq!(world.outcomes().await, ["app app-two: confirmed", "IdP corp: confirmed"]);
+    assert!(!at_corp.is_in(&world, &two).await && !two.is_signed_in(at_corp.sid()).await);
+    assert_eq!(one.logouts().await.unwrap().len(), 1, "of its own session, and of no other");
+    let at_forger = |visit: &Visit| visit.url.as_str().starts_with(&forger.base);
+    assert!(!at_corp.browser.history()[visits..].iter().any(at_forger));
+    // The first IdP may still know the person, and the page speaks of this session only.
+    let text = end.text();
+    assert!(text.contains("This session has ended everywhere"), "{text}");
+    assert!(text.contains("app-two") && text.contains("corp"), "{text}");
+    assert!(!text.contains("first"), "{text}");
 }
 
 both!(extensions_of_a_request_that_nobody_knows_change_nothing, extensions);

@@ -95,6 +95,47 @@ async fn refused(on: On) {
     assert!(!ada.is_in(&world, &app).await);
 }
 
+both!(clocks_may_differ_by_a_minute_and_a_request_may_take_ten, in_time);
+async fn in_time(on: On) {
+    let world = World::on(on).await;
+    let key = IdpKey::connect(&world).await;
+    let app = world.app("app-one").await;
+    let seconds = Duration::from_secs;
+    type Change<'k> = Box<dyn Fn(&mut IdpRequest<'k>)>;
+    let cases: Vec<(&str, Change, Duration)> = vec![
+        (
+            "its time has passed, by a clock of ours that may be fast",
+            Box::new(move |it| {
+                let issued = it.request.issue_instant;
+                it.request.not_on_or_after = Some(issued.minus(seconds(50)));
+            }),
+            seconds(0),
+        ),
+        (
+            "it is issued in a minute",
+            Box::new(move |it| {
+                it.request.issue_instant = it.request.issue_instant.plus(seconds(50));
+            }),
+            seconds(0),
+        ),
+        (
+            "it took nine minutes, and says no time",
+            Box::new(|it| it.request.not_on_or_after = None),
+            seconds(540),
+        ),
+        ("it took four minutes of its five", Box::new(|_| {}), seconds(240)),
+    ];
+    for (what, change, on_its_way) in cases {
+        let mut ada = signed_in(&world, &app, "ada").await;
+        let request = key.asks(&world, &newest(&world)).with(|it| change(it));
+        world.clock.advance(on_its_way);
+        let page = request.through(&mut ada.browser, By::Redirect).await;
+        assert_eq!(Answered::of(&world, &page).await.status(), "Success", "{what}");
+        assert!(!ada.is_in(&world, &app).await, "{what}");
+        world.clock.advance(seconds(120));
+    }
+}
+
 both!(an_idp_ends_only_its_own_sessions, strangers);
 async fn strangers(on: On) {
     let world = World::on(on).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sloop::connection::{BrowserBinding, Fallback, IdpSettings, WithoutSessionIndex};
 use sloop::mock_idp::{Entry, Options, Slo};
 
-use super::{eventually, home, idp_leg, signed_in};
+use super::{eventually, home, idp_leg, logout_receipt, signed_in};
 use crate::both;
 use crate::support::browser::ELSEWHERE;
 use crate::support::idp_key::{self, Asked};
@@ -125,9 +125,10 @@ async fn name_id_only(on: On) {
 
 both!(without_a_session_index_the_next_rung_can_be_chosen, next_rung);
 async fn next_rung(on: On) {
-    for (fallback, outcome) in [
-        (Fallback::Local, "IdP corp: not_possible"),
-        (Fallback::Url("https://idp.example/goodbye".into()), "IdP corp: unconfirmed"),
+    let url = Fallback::Url("https://idp.example/goodbye".into());
+    for (fallback, outcome, why) in [
+        (Fallback::Local, "IdP corp: not_possible", "no SessionIndex"),
+        (url, "IdP corp: unconfirmed", "configured URL"),
     ] {
         let idp = Options { session_index: false, ..Options::default() };
         let world = Setting::on(on).idp(idp).begin().await;
@@ -143,6 +144,10 @@ async fn next_rung(on: On) {
         assert_eq!(world.outcomes().await, ["app app-one: confirmed", outcome]);
         assert_eq!(world.idp.sessions().len(), 1, "the IdP was not asked");
         assert!(!ada.is_in(&world, &app).await);
+        let receipt = logout_receipt::of(&world, &app, ada.sid()).await;
+        assert_eq!(receipt["outcome"], "partial");
+        let evidence = receipt["idps"][0]["evidence"].as_str().unwrap();
+        assert!(evidence.contains(why), "the app reads why: {evidence}");
     }
     // An IdP that names its sessions is asked all the same.
     let world = World::on(on).await;

@@ -38,6 +38,11 @@ async fn claims(world: &World, answer: &wire::Response) -> Claims {
     jwt.claims
 }
 
+/// The claims of the receipt that this app gets for this session.
+pub(super) async fn of(world: &World, app: &RelyingParty, sid: &str) -> Claims {
+    claims(world, &request(world, app, sid).await).await
+}
+
 both!(an_app_reads_what_became_of_its_logout, receipt);
 async fn receipt(on: On) {
     let world = World::on(on).await;
@@ -54,7 +59,7 @@ async fn receipt(on: On) {
     let asked = Asked::of(&ada.ask(&app, &[]).await);
 
     // While the IdP is silent.
-    let open = claims(&world, &request(&world, &app, &sid).await).await;
+    let open = of(&world, &app, &sid).await;
     assert_eq!(
         (&open["outcome"], &open["idps"][0]["outcome"]),
         (&json!("partial"), &json!("open"))
@@ -67,7 +72,7 @@ async fn receipt(on: On) {
     world.clock.advance(std::time::Duration::from_secs(10));
     world.work().await;
     let story = world.settled().await;
-    let told = claims(&world, &request(&world, &app, &sid).await).await;
+    let told = of(&world, &app, &sid).await;
 
     assert_eq!(told["iss"], world.issuer);
     assert_eq!(told["aud"], "app-one");
@@ -96,7 +101,7 @@ async fn receipt(on: On) {
     let text = serde_json::to_string(&told).unwrap();
     assert!(!text.contains("secret-project") && !text.contains("deaf-app"), "{text}");
     // The other app reads the same logout from its own side.
-    let other = claims(&world, &request(&world, &two, &sid).await).await;
+    let other = of(&world, &two, &sid).await;
     assert_eq!(
         (&other["aud"], &other["app"]["outcome"]),
         (&json!("secret-project"), &json!("confirmed"))
@@ -148,7 +153,7 @@ async fn refused(on: On) {
     }
     assert_eq!(world.get(&format!("{}?sid={sid}", paths::LOGOUT_RECEIPT)).await.status, 405);
 
-    let told = claims(&world, &request(&world, &app, &sid).await).await;
+    let told = of(&world, &app, &sid).await;
     assert_eq!(told["outcome"], "partial");
     assert!(!ada.is_in(&world, &app).await);
 }
@@ -160,7 +165,7 @@ async fn left_alone(on: On) {
     let mut ada = signed_in(&world, &app, "ada").await;
     let (sid, hint) = (ada.sid().to_owned(), ada.hint().to_owned());
     world.sign_out(&mut ada.browser, &app, &hint).await;
-    let told = claims(&world, &request(&world, &app, &sid).await).await;
+    let told = of(&world, &app, &sid).await;
     assert_eq!((&told["outcome"], told.get("app")), (&json!("local_only"), None));
     assert_eq!((&told["scope"], told.get("left")), (&json!("op_only"), None));
     assert_eq!((&told["idps"], &told["other_apps"]), (&json!([]), &json!({})));

@@ -125,7 +125,7 @@ async fn end_page(on: On) {
     let page = lost.deliver(&mut ada.browser, By::Redirect).await;
     let end = ada.browser.settle(page).await;
     assert!(end.url.as_str().starts_with(&world.url(paths::LOGOUT_PAGE)), "{}", end.summary());
-    assert!(end.text().contains("You are signed out everywhere"), "{}", end.text());
+    assert!(end.text().contains("This session has ended everywhere"), "{}", end.text());
     // It can be loaded again, and says the same.
     let again = ada.browser.open(end.url.as_str()).await;
     assert_eq!(again.text(), end.text());

@@ -1,5 +1,6 @@
 //! A person leaves, and is signed out of everything.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::json;
@@ -59,6 +60,30 @@ async fn everywhere(on: On) {
     let audit = world.audit().await;
     assert_eq!(audit.iter().filter(|event| event.kind == "person.signed_out").count(), 2);
     assert!(audit.iter().all(|event| !event.detail.contains(sub.as_str().unwrap())));
+}
+
+both!(an_app_that_needs_the_sid_is_told_of_each_session, needs_sid);
+async fn needs_sid(on: On) {
+    let world = World::on(on).await;
+    let needs = json!({ "backchannel_logout_session_required": true });
+    let (one, two) = (world.app_with("app-one", needs).await, world.app("app-two").await);
+    let mut desk = signed_in(&world, &one, "ada").await;
+    world.sign_in(&mut desk.browser, &two, "ada").await;
+    let phone = signed_in(&world, &one, "ada").await;
+    let bob = signed_in(&world, &one, "bob").await;
+    let sub = desk.tokens.claims["sub"].clone();
+
+    sign_out(&world, &sub).await;
+
+    let told = one.logouts().await.unwrap();
+    assert!(told.iter().all(|claims| claims["sub"] == sub));
+    let sids: BTreeSet<_> = told.iter().map(|claims| claims["sid"].as_str().unwrap()).collect();
+    assert_eq!((told.len(), sids), (2, BTreeSet::from([desk.sid(), phone.sid()])));
+    assert!(one.is_signed_in(bob.sid()).await);
+    // The other one takes the whole person at once.
+    let told = two.logouts().await.unwrap();
+    assert_eq!((told.len(), told[0].get("sid"), &told[0]["sub"]), (1, None, &sub));
+    assert!(!desk.is_in(&world, &one).await && !two.is_signed_in(desk.sid()).await);
 }
 
 both!(a_damaged_session_ends_and_keeps_no_other_alive, damaged);

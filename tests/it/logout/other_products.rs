@@ -11,6 +11,9 @@ use crate::both;
 use crate::support::cookies::SameSite;
 use crate::support::world::{On, Setting, World};
 
+const CONFIRMED: &str = "confirmed";
+const NOT_POSSIBLE: &str = "not_possible";
+
 fn url(world: &World, path: &str, fields: &[(&str, &str)]) -> String {
     let mut url = Url::parse(&world.url(path)).unwrap();
     url.query_pairs_mut().extend_pairs(fields);
@@ -34,13 +37,25 @@ async fn kinds(on: On) {
         ("desktop", true, "http://127.0.0.1/signed-out", "http://127.0.0.1:51234/signed-out"),
     ];
     for (id, public, registered, asked) in kinds {
-        let settings = json!({
-            "id": id, "public": public, "post_logout_redirect_uris": [registered],
-            "redirect_uris": [format!("https://{id}.example/callback")],
-        });
-        let added = world.add_client(settings).await;
-        assert_eq!(added.status, 201, "{id}: {}", added.body);
+        let (post_logout, told) =
+            (json!([registered]), if public { NOT_POSSIBLE } else { CONFIRMED });
+        let app = match public {
+            // Nobody can call an app that runs on somebody's own machine.
+            true => {
+                json!({"public": true, "backchannel_logout_uri": null, "post_logout_redirect_uris": post_logout})
+            }
+            false => json!({ "post_logout_redirect_uris": post_logout }),
+        };
+        let app = world.app_with(id, app).await;
+        assert_eq!(app.client_secret.is_none(), public, "{id}");
+        let outcomes = [
+            format!("app web-app: {CONFIRMED}"),
+            format!("app {id}: {told}"),
+            format!("IdP corp: {CONFIRMED}"),
+        ];
         let mut ada = signed_in(&world, &web, "ada").await;
+        let tokens = world.sign_in(&mut ada.browser, &app, "ada").await;
+        assert_eq!(tokens.claims["sid"], ada.sid(), "{id} takes part");
         let fields = [("client_id", id), ("post_logout_redirect_uri", asked), ("state", "a b")];
         let page = ada.browser.open(&url(&world, paths::END_SESSION, &fields)).await;
         // There is no hint, so the person is asked, and until then nothing is ended.
@@ -51,6 +66,19 @@ async fn kinds(on: On) {
         let end = ada.browser.follow_until(onward, is_home).await;
         assert_eq!(leads_to(&end), format!("{asked}?state=a%20b"), "{id}");
         assert!(!ada.is_in(&world, &web).await, "{id}");
+        assert_eq!(world.outcomes().await, outcomes, "every kind of app is a party");
+        assert_eq!(app.userinfo(&tokens.access_token).await.status, 401, "{id}");
+
+        // With the hint of such an app nobody is asked.
+        let mut ada = signed_in(&world, &web, "ada").await;
+        ada.tokens = world.sign_in(&mut ada.browser, &app, "ada").await;
+        let begun = ada.ask(&app, &[("post_logout_redirect_uri", asked)]).await;
+        let end = ada.browser.follow_until(begun, is_home).await;
+        assert_eq!(leads_to(&end), asked, "{id}");
+        assert_eq!(world.outcomes().await, outcomes, "{id}");
+        assert!(!ada.is_in(&world, &web).await && !web.is_signed_in(ada.sid()).await, "{id}");
+        assert_eq!(app.is_signed_in(ada.sid()).await, public, "{id} hears of it, or cannot");
+
         // One character off is another address.
         let asked = format!("{asked}x");
         let fields = [("client_id", id), ("post_logout_redirect_uri", asked.as_str())];

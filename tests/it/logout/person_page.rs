@@ -193,7 +193,7 @@ async fn everything(on: On) {
     let end = two.end_all_but(&[]).await;
 
     assert!(end.url.as_str().starts_with(&two.world.url(paths::LOGOUT_PAGE)), "{}", end.url);
-    assert!(end.text().contains("You are signed out everywhere"), "{}", end.text());
+    assert!(end.text().contains("This session has ended everywhere"), "{}", end.text());
     let outcomes = ["app app-one: confirmed", "app app-two: confirmed", "IdP corp: confirmed"];
     assert_eq!(two.world.outcomes().await, outcomes);
     let story = two.world.settled().await;
@@ -213,7 +213,7 @@ async fn not_the_idp(on: On) {
     let end = two.end_all_but(&[CORP]).await;
 
     let text = end.text();
-    assert!(text.contains("You are signed out of your apps"), "{text}");
+    assert!(text.contains("You are signed out of the apps of this session"), "{text}");
     assert!(text.contains("so the next sign-in may not ask you"), "{text}");
     assert!(text.contains("Organisation corp Left as it is, as you chose."), "{text}");
     assert_eq!(two.world.outcomes().await, ["app app-one: confirmed", "app app-two: confirmed"]);
@@ -295,7 +295,7 @@ async fn apps_alone(on: On) {
 
     // The app has a new part in the session, and is told when that ends.
     let end = two.end_all_but(&[]).await;
-    assert!(end.text().contains("You are signed out everywhere"), "{}", end.text());
+    assert!(end.text().contains("This session has ended everywhere"), "{}", end.text());
     two.world.settled().await;
     assert_eq!((two.told(), two.world.logout_count().await), ([2, 1], 2));
     assert_eq!(two.one.userinfo(&again.access_token).await.status, 401);

@@ -65,7 +65,7 @@ async fn another_browser(on: On) {
     assert!(bob.is_in(&two.world, &two.one).await);
     // A page of the session before fits the next one as little.
     let end = send(&mut two.ada.browser, &page, &[]).await;
-    assert!(end.text().contains("You are signed out everywhere"), "{}", end.text());
+    assert!(end.text().contains("This session has ended everywhere"), "{}", end.text());
     let mut ada = signed_in(&two.world, &two.one, "ada").await;
     let old = open(&two.world, &mut ada.browser).await;
     let attempt = two.one.begin(&[("prompt", "login")]).await;
@@ -118,7 +118,7 @@ async fn attacker(on: On) {
     assert_eq!(app.userinfo(&ada.tokens.access_token).await.status, 200);
 
     let end = send(&mut ada.browser, &own, &[]).await;
-    assert!(end.text().contains("You are signed out everywhere"), "{}", end.summary());
+    assert!(end.text().contains("This session has ended everywhere"), "{}", end.summary());
     assert!(!ada.is_in(&world, &app).await);
 }
 
@@ -154,7 +154,7 @@ async fn no_form(on: On) {
     two.is_untouched().await;
 
     let end = send(&mut two.ada.browser, &page, &[]).await;
-    assert!(end.text().contains("You are signed out everywhere"), "{}", end.text());
+    assert!(end.text().contains("This session has ended everywhere"), "{}", end.text());
 }
 
 /// Vaguely, with the reference that finds the log line.

@@ -57,7 +57,7 @@ async fn near_misses(on: On) {
     let pressed = ada.browser.submit(&asked.unwrap(), &[("answer", "yes")]).await;
     let end = ada.browser.settle(pressed).await;
     assert!(end.url.as_str().starts_with(&world.url(paths::LOGOUT_PAGE)), "{}", end.summary());
-    assert!(end.text().contains("You are signed out everywhere"));
+    assert!(end.text().contains("This session has ended everywhere"));
     assert_eq!(end.links(), Vec::<url::Url>::new());
     assert!(!ada.is_in(&world, &app).await);
     assert_eq!(world.newest_logout().await.returns_to, None);

@@ -73,6 +73,6 @@ async fn question(on: On) {
     assert!(ada.is_in(&world, &app).await);
     let pressed = ada.browser.submit(&page, &[("answer", "yes")]).await;
     let end = ada.browser.settle(pressed).await;
-    assert!(end.text().contains("You are signed out everywhere"), "{}", end.summary());
+    assert!(end.text().contains("This session has ended everywhere"), "{}", end.summary());
     assert!(!ada.is_in(&world, &app).await);
 }

@@ -74,7 +74,7 @@ async fn silent(on: On) {
     let back = again.answer(&world, &key).deliver(&mut ada.browser, By::Redirect).await;
     assert_eq!(leads_to(&back), question.url.as_str(), "back at the same end");
     let end = ada.browser.follow(back).await;
-    assert!(end.text().contains("You are signed out everywhere"), "{}", end.summary());
+    assert!(end.text().contains("This session has ended everywhere"), "{}", end.summary());
     assert!(button(&end).is_none());
     assert_eq!(idp_leg(&world).await, "confirmed (Success, signed)");
     assert_eq!(world.newest_logout().await.outcome.as_str(), "complete");
@@ -158,7 +158,7 @@ async fn same_end(on: On) {
     let back = again.answer(&world, &key).deliver(&mut ada.browser, By::Redirect).await;
     assert_eq!(leads_to(&back), question.url.as_str(), "back to where the person asked from");
     let end = ada.browser.follow(back).await;
-    assert!(end.text().contains("You are signed out everywhere"), "{}", end.summary());
+    assert!(end.text().contains("This session has ended everywhere"), "{}", end.summary());
     assert_eq!(end.links(), [home(&app).parse().unwrap()]);
     // After a day there is nothing left to ask about.
     let mut bob = signed_in(&world, &app, "bob").await;
@@ -208,6 +208,6 @@ async fn only_its_page(on: On) {
     let again = press(&mut ada.browser, &end).await;
     let lost = again.answer(&world, &key).with(|it| it.relay_state = None);
     let page = lost.deliver(&mut world.browser(), By::Redirect).await;
-    assert!(page.text().contains("You are signed out everywhere"), "{}", page.summary());
+    assert!(page.text().contains("This session has ended everywhere"), "{}", page.summary());
     assert_eq!(page.forms(), []);
 }

@@ -138,7 +138,11 @@ async fn first_url(on: On) {
         let mut ada = signed_in(&world, &apps[1], "ada").await;
         let end = ada.browser.open(&logout_url(&world, query)).await;
         assert_eq!(end.status, 200, "{}", end.summary());
-        assert!(end.text().contains("You are signed out of your apps"), "{}", end.text());
+        assert!(
+            end.text().contains("You are signed out of the apps of this session"),
+            "{}",
+            end.text()
+        );
         assert!(!ada.is_in(&world, &apps[1]).await);
     }
 }

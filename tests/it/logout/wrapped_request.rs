@@ -16,7 +16,7 @@ use crate::support::attack::{
 };
 use crate::support::browser::{Browser, Page};
 use crate::support::forger::Forger;
-use crate::support::idp_request::send_soap;
+use crate::support::idp_request::{Answered, send_soap};
 use crate::support::mutation::Xml;
 use crate::support::rp::RelyingParty;
 use crate::support::sink::Sink;
@@ -174,4 +174,27 @@ async fn schema(on: On) {
         .collect()
     }
     Ambush::on(on).await.withstands(&[changes]).await;
+}
+
+both!(a_request_that_names_nobody_or_two_is_answered_as_refused, no_name);
+async fn no_name(on: On) {
+    let mut ambush = Ambush::on(on).await;
+    let bare = ambush.request(VICTIM, paths::SAML_LOGOUT_SOAP).without("LogoutRequest/Signature");
+    let send = async |ambush: &Ambush, message: &Xml| {
+        let signed = ambush.forger.signs(message.as_str());
+        let answer = send_soap(&ambush.world, &soap::envelope(&signed)).await;
+        Answered::in_envelope(&ambush.world, &answer).await.status()
+    };
+    for (what, message) in [
+        ("two NameIDs", bare.twice("NameID")),
+        ("no NameID", bare.without("NameID")),
+        ("a BaseID", bare.substituted("saml:NameID", "saml:BaseID")),
+        ("an empty NameID", bare.with("NameID", " ")),
+    ] {
+        assert_eq!(send(&ambush, &message).await, "Requester RequestDenied", "{what}");
+        assert_eq!(ambush.world.logout_count().await, 0, "{what}");
+        assert!(ambush.world.is_signed_in(&mut ambush.browser, &ambush.app).await, "{what}");
+    }
+    assert_eq!(send(&ambush, &bare).await, "Success");
+    assert!(!ambush.world.is_signed_in(&mut ambush.browser, &ambush.app).await);
 }

@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use sloop::change::KeyPurpose;
 use sloop::mock_idp::Encryption;
+use sloop::rng::Rng;
+use sloop::saml::binding::soap;
+use sloop::saml::{EntityId, LogoutRequest, NameId};
 use sloop::store::{Expect, Statement};
 use sloop::use_cases::Begin;
 
 use super::{ask, forged};
 use crate::both;
 use crate::support::forger::{Forger, Sign};
+use crate::support::idp_request::{Answered, send_soap};
 use crate::support::rp::RelyingParty;
 use crate::support::world::{On, World};
 
@@ -22,6 +26,42 @@ async fn signs_in(world: &World, forger: &Forger, app: &RelyingParty, to: &[u8])
     let works = page.location().is_some();
     assert_eq!(works, world.is_signed_in(&mut browser, app).await, "{}", page.summary());
     works
+}
+
+/// Signs somebody in by a plain assertion, and has the IdP sign them out under a name that is encrypted
+/// to this certificate.
+async fn signs_out(world: &World, forger: &Forger, app: &RelyingParty, to: &[u8]) -> bool {
+    let mut browser = world.browser();
+    let (attempt, asked) = ask(forger, &mut browser, app).await;
+    let page = forger.send(world, &mut browser, &asked, &forger.says(&asked, "ada")).await;
+    app.finish(&attempt, &page.location().unwrap()).await.unwrap();
+    let request = LogoutRequest {
+        id: Rng::system().saml_id(),
+        issue_instant: world.clock.now(),
+        not_on_or_after: None,
+        destination: None,
+        issuer: EntityId::parse(&forger.entity_id()).unwrap(),
+        name_id: NameId {
+            value: "ada".into(),
+            format: None,
+            name_qualifier: None,
+            sp_name_qualifier: None,
+            sp_provided_id: None,
+        },
+        session_indexes: Vec::new(),
+        reason: None,
+        asynchronous: false,
+    };
+    let (plain, names) = (request.to_xml().unwrap(), ("NameID", "EncryptedID"));
+    let secret = Encryption::COMMON.replace(&plain, names, to, &Rng::system()).unwrap();
+    assert!(!secret.contains(">ada<"));
+    let answer = send_soap(world, &soap::envelope(&forger.signs(&secret))).await;
+    let status = Answered::in_envelope(world, &answer).await.status();
+    let ended = !world.is_signed_in(&mut browser, app).await;
+    assert_eq!(status, if ended { "Success" } else { "Requester RequestDenied" });
+    // Times in SAML have seconds.
+    world.clock.advance(Duration::from_secs(1));
+    ended
 }
 
 async fn apply(world: &World, sql: &'static str) {
@@ -45,6 +85,7 @@ async fn roll_over(on: On) {
     assert_eq!(published.len(), 2, "an IdP may take either");
     for to in [&first, &second] {
         assert!(signs_in(&world, &forger, &app, to).await);
+        assert!(signs_out(&world, &forger, &app, to).await);
     }
 
     // A key that has been replaced is not in the metadata any more, but IdPs keep that for a while.
@@ -52,11 +93,14 @@ async fn roll_over(on: On) {
     assert_eq!(world.certificates("encryption").await, std::slice::from_ref(&second));
     for to in [&first, &second] {
         assert!(signs_in(&world, &forger, &app, to).await);
+        assert!(signs_out(&world, &forger, &app, to).await);
     }
 
     time_passes(&world, 30).await;
     assert!(!signs_in(&world, &forger, &app, &first).await);
+    assert!(!signs_out(&world, &forger, &app, &first).await);
     assert!(signs_in(&world, &forger, &app, &second).await);
+    assert!(signs_out(&world, &forger, &app, &second).await);
 }
 
 both!(an_installation_without_the_key_gets_one_at_its_next_start, older_installation);

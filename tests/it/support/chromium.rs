@@ -52,6 +52,7 @@ impl Chromium {
         let capabilities = json!({
             "goog:chromeOptions": {"args": arguments, "prefs": prefs},
             "goog:loggingPrefs": {"browser": "ALL"},
+            "timeouts": {"pageLoad": PATIENCE.as_millis()},
         });
         let capabilities = capabilities.as_object().expect("an object").clone();
         let client = ClientBuilder::new(HttpConnector::new())

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -45,6 +46,11 @@ pub struct RelyingParty {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Answer {
     Status(u16),
+    /// Sends the caller there.
+    Redirect {
+        status: u16,
+        to: SocketAddr,
+    },
     /// Takes the request and never answers.
     Hang,
 }
@@ -65,6 +71,8 @@ struct Shared {
     frames: Mutex<Vec<LoadedFrame>>,
     /// The app forbids everybody to have its pages in a frame.
     refuses_frames: Mutex<bool>,
+    /// How long a frame takes; `None`: it never comes.
+    frame_takes: Mutex<Option<Duration>>,
     /// Each session that this app believes to be live, by its `sid`.
     signed_in: Mutex<BTreeMap<String, Session>>,
 }
@@ -116,6 +124,7 @@ impl RelyingParty {
             received: Mutex::default(),
             frames: Mutex::default(),
             refuses_frames: Mutex::default(),
+            frame_takes: Mutex::new(Some(Duration::ZERO)),
             signed_in: Mutex::default(),
         });
         let routes = Router::new()
@@ -288,6 +297,11 @@ impl RelyingParty {
         *lock(&self.shared.refuses_frames) = true;
     }
 
+    /// How long its frames take from now on; `None`: they never come.
+    pub fn load_frames_in(&self, time: Option<Duration>) {
+        *lock(&self.shared.frame_takes) = time;
+    }
+
     /// The claims of every logout token received, each verified by Back-Channel Logout 1.0, 2.6; the
     /// sessions that they name end here: without a `sid` all of that person.
     pub async fn logouts(&self) -> Result<Vec<Claims>, String> {
@@ -386,6 +400,11 @@ impl RelyingParty {
 async fn load_frame(State(shared): State<Arc<Shared>>, headers: HeaderMap, uri: Uri) -> Response {
     let query = uri.query().unwrap_or_default().to_owned();
     let has_cookie = headers.contains_key("cookie");
+    let takes = *lock(&shared.frame_takes);
+    match takes {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
+    }
     lock(&shared.frames).push(LoadedFrame { query, has_cookie });
     match *lock(&shared.refuses_frames) {
         true => ([("x-frame-options", "DENY")], Html("signed out")).into_response(),
@@ -393,24 +412,27 @@ async fn load_frame(State(shared): State<Arc<Shared>>, headers: HeaderMap, uri: 
     }
 }
 
-async fn receive(
-    State(shared): State<Arc<Shared>>,
-    headers: HeaderMap,
-    body: String,
-) -> StatusCode {
+async fn receive(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: String) -> Response {
     let form = "application/x-www-form-urlencoded";
     let is_form = headers.get("content-type").is_some_and(|value| value == form);
     let fields: Vec<_> = url::form_urlencoded::parse(body.as_bytes()).collect();
     let token = match fields.as_slice() {
         [(name, token)] if is_form && name == "logout_token" => token.clone().into_owned(),
-        _ => return StatusCode::BAD_REQUEST,
+        _ => return StatusCode::BAD_REQUEST.into_response(),
     };
     lock(&shared.received).push(token);
     let answer = *lock(&shared.answer);
     match answer {
-        Answer::Status(status) => StatusCode::from_u16(status).expect("an HTTP status"),
+        Answer::Status(status) => status_code(status).into_response(),
+        Answer::Redirect { status, to } => {
+            (status_code(status), [("location", format!("http://{to}/"))]).into_response()
+        }
         Answer::Hang => std::future::pending().await,
     }
+}
+
+fn status_code(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).expect("an HTTP status")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -110,15 +110,16 @@ pub(super) static TEXT: Text = Text {
     end: End {
         title: "Abgemeldet",
         heading: Headings {
-            everywhere: "Sie sind überall abgemeldet",
-            apps: "Sie sind von Ihren Apps abgemeldet",
+            everywhere: "Diese Sitzung ist überall beendet",
+            apps: "Sie sind von den Apps dieser Sitzung abgemeldet",
             here: "Sie sind hier abgemeldet",
             chosen: "Sie sind von dem abgemeldet, was Sie gewählt haben",
             chosen_here: "Was Sie gewählt haben, ist hier beendet",
             apps_over: "Auch die Sitzung dieser Apps ist inzwischen beendet",
         },
         summary: Summaries {
-            everywhere: "Überall abgemeldet: Alle Beteiligten haben es bestätigt.",
+            everywhere: "Sie sind abgemeldet: Alle Apps und Organisationen dieser Sitzung haben es \
+                         bestätigt.",
             apps: "Alle Apps dieser Sitzung haben es bestätigt. Die Anmeldung bei Ihrer Organisation \
                    wurde nicht angetastet; die nächste Anmeldung fragt Sie daher vielleicht nichts.",
             only_here: "Hier abgemeldet. Bei Ihren Apps und Ihrer Organisation bleibt alles, wie es \

@@ -99,15 +99,15 @@ pub(super) static TEXT: Text = Text {
     end: End {
         title: "Signed out",
         heading: Headings {
-            everywhere: "You are signed out everywhere",
-            apps: "You are signed out of your apps",
+            everywhere: "This session has ended everywhere",
+            apps: "You are signed out of the apps of this session",
             here: "You are signed out here",
             chosen: "You are signed out of what you chose",
             chosen_here: "What you chose has ended here",
             apps_over: "The session of these apps has ended, too",
         },
         summary: Summaries {
-            everywhere: "Signed out everywhere: every party confirmed it.",
+            everywhere: "You are signed out: every app and organisation of this session confirmed it.",
             apps: "Every app of this session confirmed it. Your organisation's own sign-in was left \
                    as it is, so the next sign-in may not ask you.",
             only_here: "Signed out here. Your apps and your organisation were left as they are.",

@@ -110,15 +110,16 @@ pub(super) static TEXT: Text = Text {
     end: End {
         title: "Sesión cerrada",
         heading: Headings {
-            everywhere: "Su sesión está cerrada en todas partes",
-            apps: "Su sesión está cerrada en sus aplicaciones",
+            everywhere: "Esta sesión se ha cerrado en todas partes",
+            apps: "Ha salido de las aplicaciones de esta sesión",
             here: "Su sesión aquí está cerrada",
             chosen: "Ha cerrado la sesión en lo que eligió",
             chosen_here: "Lo que eligió se ha cerrado aquí",
             apps_over: "La sesión de estas aplicaciones también ha terminado",
         },
         summary: Summaries {
-            everywhere: "Sesión cerrada en todas partes: todos lo han confirmado.",
+            everywhere: "Su sesión está cerrada: todas las aplicaciones y organizaciones de esta \
+                         sesión lo han confirmado.",
             apps: "Todas las aplicaciones de esta sesión lo han confirmado. La sesión en su \
                    organización se ha dejado como estaba, así que el próximo inicio de sesión \
                    quizá no le pregunte nada.",

@@ -111,15 +111,16 @@ pub(super) static TEXT: Text = Text {
     end: End {
         title: "Déconnexion",
         heading: Headings {
-            everywhere: "Vous êtes déconnecté partout",
-            apps: "Vous êtes déconnecté de vos applications",
+            everywhere: "Cette session est terminée partout",
+            apps: "Vous êtes déconnecté des applications de cette session",
             here: "Vous êtes déconnecté ici",
             chosen: "Vous êtes déconnecté de ce que vous avez choisi",
             chosen_here: "Ce que vous avez choisi a pris fin ici",
             apps_over: "La session de ces applications a pris fin, elle aussi",
         },
         summary: Summaries {
-            everywhere: "Déconnexion partout : tous l’ont confirmée.",
+            everywhere: "Vous êtes déconnecté : toutes les applications et organisations de cette \
+                         session l’ont confirmé.",
             apps: "Toutes les applications de cette session l’ont confirmé. La connexion à votre \
                    organisation a été laissée telle quelle ; la prochaine connexion ne vous \
                    demandera peut-être rien.",

@@ -6,6 +6,7 @@ mod logout;
 mod schema;
 mod sign_in;
 mod signxml;
+mod simplesamlphp;
 mod variants;
 mod xmlsec1;
 

@@ -3,6 +3,7 @@
 mod encryption;
 mod libxml2;
 mod logout;
+mod mod_auth_openidc;
 mod schema;
 mod sign_in;
 mod signxml;

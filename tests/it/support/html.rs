@@ -71,9 +71,9 @@ pub fn frames(html: &str) -> Vec<String> {
     attribute_of(html, "iframe", "src")
 }
 
-/// Buttons that are pressed by a script in a file of its own, as soon as the page is shown: SimpleSAMLphp's
-/// `post.js`.
-const PRESSED_BY_FILE: [&str; 1] = ["postLoginSubmitButton"];
+/// Elements of pages whose script is a file of its own, and submits the form as soon as they are shown:
+/// SimpleSAMLphp's `post.js`, LemonLDAP::NG's `redirect.js`.
+const SUBMITTED_BY_FILE: [&str; 2] = ["postLoginSubmitButton", "redirectcontent"];
 
 /// Whether the page submits its form by script as soon as it is shown.
 pub fn submits_itself(html: &str) -> bool {
@@ -83,7 +83,7 @@ pub fn submits_itself(html: &str) -> bool {
     });
     let by_itself = |tag: Tag| {
         tag.get("onload").is_some_and(|code| code.contains(".submit()"))
-            || tag.get("id").is_some_and(|id| PRESSED_BY_FILE.contains(&id))
+            || tag.get("id").is_some_and(|id| SUBMITTED_BY_FILE.contains(&id))
     };
     in_script || tags(html).any(by_itself)
 }

@@ -14,6 +14,7 @@ pub mod html;
 pub mod idp_key;
 pub mod idp_request;
 pub mod jwt;
+pub mod lemonldap;
 pub mod mod_auth_openidc;
 pub mod mutation;
 pub mod mutator;

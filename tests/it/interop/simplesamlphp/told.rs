@@ -5,6 +5,7 @@ use sloop::paths;
 
 use super::{SIGNED_IN, Story, home, person};
 use crate::both;
+use crate::interop::with_another_key;
 use crate::logout::eventually;
 use crate::support::simplesamlphp::Options;
 use crate::support::world::On;
@@ -143,15 +144,4 @@ async fn partial(on: On) {
     assert_eq!(story.journal(), [SIGNED_IN, logout].concat());
     assert_eq!(idp.who_is_there(&mut ada).await, None);
     assert!(!world.is_signed_in(&mut ada, &app).await);
-}
-
-/// Our metadata, as if we signed with a stranger's key. It does not check who signed the document.
-fn with_another_key(metadata: &str) -> String {
-    let strangers = include_str!("../../../../fixtures/keys/sp-rsa.crt");
-    let strangers: String = strangers.lines().filter(|line| !line.starts_with('-')).collect();
-    let (start, rest) = metadata.split_once("<md:KeyDescriptor use=\"signing\">").unwrap();
-    let (before, rest) = rest.split_once("<ds:X509Certificate>").unwrap();
-    let (_, after) = rest.split_once('<').unwrap();
-    let signing = "<md:KeyDescriptor use=\"signing\">";
-    format!("{start}{signing}{before}<ds:X509Certificate>{strangers}<{after}")
 }

@@ -11,7 +11,7 @@ pub(super) struct ContentPolicy {
     /// Of the page's one script.
     pub nonce: Option<String>,
     /// Where a form of the page may lead, if not only to us.
-    pub form_action: Option<&'static str>,
+    pub form_action: Option<String>,
     /// Whose pages are in frames of this one; of these URLs the origins count.
     pub frames: Vec<String>,
     /// Whose pages may have this one in a frame; likewise.
@@ -39,7 +39,7 @@ impl ContentPolicy {
             let script = format!("script-src 'nonce-{nonce}'");
             policy = policy.replace("require-trusted-types-for 'script'", &script);
         }
-        if let Some(action) = self.form_action {
+        if let Some(action) = &self.form_action {
             policy = policy.replace("form-action 'self'", &format!("form-action {action}"));
         }
         let framed_by = origins(&self.framed_by);
@@ -54,6 +54,16 @@ impl ContentPolicy {
         }
         policy
     }
+}
+
+/// How a policy names where a form may lead: by the origin, or by the scheme alone where the URL has no host, or
+/// one that no policy can name.
+pub(super) fn form_source(url: &str) -> Option<String> {
+    let url = Url::parse(url).ok()?;
+    Some(match is_plain_host(&url) && url.origin().is_tuple() {
+        true => url.origin().ascii_serialization(),
+        false => format!("{}:", url.scheme()),
+    })
 }
 
 /// Each origin once. One that the policy cannot name is left out, which forbids it.
@@ -108,10 +118,25 @@ mod tests {
     }
 
     #[test]
+    fn where_a_form_may_lead_is_named_by_its_origin_or_its_scheme() {
+        for (url, source) in [
+            ("https://app.example/out?a=b;c", Some("https://app.example")),
+            ("http://127.0.0.1:51234/out", Some("http://127.0.0.1:51234")),
+            ("http://[::1]:51234/out", Some("http:")),
+            ("http://a;script-src.example/", Some("http:")),
+            ("com.example.phone:/out", Some("com.example.phone:")),
+            ("com.example.phone://out/", Some("com.example.phone:")),
+            ("/out", None),
+        ] {
+            assert_eq!(form_source(url).as_deref(), source, "{url}");
+        }
+    }
+
+    #[test]
     fn a_script_runs_by_its_nonce_and_a_form_goes_where_it_is_allowed() {
         let policy = ContentPolicy {
             nonce: Some("n0nce".to_owned()),
-            form_action: Some("https:"),
+            form_action: Some("https:".to_owned()),
             ..Default::default()
         };
         let text = policy.text();

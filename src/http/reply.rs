@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::App;
-use super::content_policy::ContentPolicy;
+use super::content_policy::{ContentPolicy, form_source};
 use super::extract::{Cookies, SameSite};
 use super::layer::RequestId;
 use super::page;
@@ -72,7 +72,10 @@ impl Writer<'_> {
                 CameFrom::Elsewhere => redirect(&url),
                 CameFrom::OurForm => layout.html(&page::Onward { layout: &layout, url: &url }),
             },
-            Next::Post(form) => self.post_form(&layout, &form, &mut policy),
+            Next::Post(form) => {
+                let ends_at = reply.ends_at.as_deref();
+                self.post_form(&layout, &form, ends_at, &mut policy)
+            }
             Next::Frames { handle, frames, ends } => {
                 self.frames(&layout, &handle, frames, ends, &mut policy)
             }
@@ -89,9 +92,10 @@ impl Writer<'_> {
         &self,
         layout: &page::Layout,
         form: &PostForm,
+        ends_at: Option<&str>,
         policy: &mut ContentPolicy,
     ) -> Response {
-        policy.form_action = Some(form_action(self.app.issuer().is_secure()));
+        policy.form_action = Some(form_action(self.app.issuer().is_secure(), ends_at));
         let nonce = policy.allow_script(self.reference);
         let (action, fields) = (&form.action, &form.fields);
         layout.html(&page::PostFormPage { layout, action, fields, nonce })
@@ -133,13 +137,22 @@ pub(super) fn redirect(url: &str) -> Response {
     }
 }
 
-/// The page may submit itself, to wherever the IdP redirects from there.
-fn form_action(https: bool) -> &'static str {
-    match https {
-        true => "https:",
+/// The page may submit itself, to wherever the IdP redirects from there, and so to where that ends. Browsers apply
+/// this to the whole chain.
+fn form_action(https: bool, ends_at: Option<&str>) -> String {
+    let mut sources = match https {
+        true => "https:".to_owned(),
         // A loopback installation has loopback IdPs.
-        false => "https: http:",
+        false => "https: http:".to_owned(),
+    };
+    // A native app is at home on loopback, or has a scheme of its own.
+    if let Some(source) = ends_at.and_then(form_source)
+        && !source.starts_with("https:")
+    {
+        sources.push(' ');
+        sources.push_str(&source);
     }
+    sources
 }
 
 fn show(app: &App, layout: &page::Layout, shown: Page) -> Response {

@@ -58,11 +58,7 @@ impl UseCases {
             name: transaction_name(&asked.request_id),
             value: handle.clone(),
         });
-        let reply = Reply::of(next);
-        Ok(match cookie {
-            Some(cookie) => reply.with(cookie),
-            None => reply,
-        })
+        Ok(Reply::of(next).ending_at(logout.onward()).with_any(cookie))
     }
 
     /// The request itself, whichever way it goes: the person as asserted (SAML Profiles 4.4.4.1).

@@ -15,6 +15,8 @@ pub struct Reply {
     pub language: Option<Language>,
     /// URLs of the IdP whose pages may have this one in a frame; without any, nobody may.
     pub framed_by: Vec<String>,
+    /// Where the redirects may end that begin with a form for an IdP, if that is not a page of ours.
+    pub ends_at: Option<String>,
 }
 
 #[derive(Debug)]
@@ -173,7 +175,7 @@ pub fn transaction_name(request_id: &str) -> String {
 
 impl Reply {
     pub(super) fn of(next: Next) -> Self {
-        Self { next, cookies: Vec::new(), language: None, framed_by: Vec::new() }
+        Self { next, cookies: Vec::new(), language: None, framed_by: Vec::new(), ends_at: None }
     }
 
     pub(super) fn page(page: Page) -> Self {
@@ -196,6 +198,11 @@ impl Reply {
 
     pub(super) fn framed_by(mut self, urls: Vec<String>) -> Self {
         self.framed_by = urls;
+        self
+    }
+
+    pub(super) fn ending_at(mut self, url: Option<String>) -> Self {
+        self.ends_at = url;
         self
     }
 

@@ -1,11 +1,14 @@
 //! Stories with programs that others wrote: pysaml2 as the IdP; `xmlsec1`, OpenSSL, signxml and libxml2 as judges.
 
 mod encryption;
+mod lemonldap;
 mod libxml2;
 mod logout;
+mod mod_auth_openidc;
 mod schema;
 mod sign_in;
 mod signxml;
+mod simplesamlphp;
 mod variants;
 mod xmlsec1;
 
@@ -55,4 +58,16 @@ fn word(binding: Binding) -> &'static str {
         Binding::Post => "post",
         Binding::Soap => "soap",
     }
+}
+
+/// Our metadata, as if our messages were signed with a stranger's key. Its own signature no longer holds; no product
+/// here looks at that.
+fn with_another_key(metadata: &str) -> String {
+    let strangers = include_str!("../../../fixtures/keys/sp-rsa.crt");
+    let strangers: String = strangers.lines().filter(|line| !line.starts_with('-')).collect();
+    let (start, rest) = metadata.split_once("<md:KeyDescriptor use=\"signing\">").unwrap();
+    let (before, rest) = rest.split_once("<ds:X509Certificate>").unwrap();
+    let (_, after) = rest.split_once('<').unwrap();
+    let signing = "<md:KeyDescriptor use=\"signing\">";
+    format!("{start}{signing}{before}<ds:X509Certificate>{strangers}<{after}")
 }

@@ -1,17 +1,25 @@
 //! Sign-outs that another site's form begins, with browsers as they are: the session cookie is `Lax`
 //! and does not travel on such a POST.
 
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::response::Redirect;
+use axum::routing::post;
+use serde_json::json;
 use sloop::mock_idp::{Options, Slo};
 use sloop::paths;
+use tokio::net::TcpListener;
 
 use super::{home, signed_in};
 use crate::both;
+use crate::support::idp_key::{Asked, IdpKey};
 use crate::support::world::{On, Setting};
 
 const APP_SITE: &str = "https://app.test/";
 
-both!(a_cross_site_post_finds_its_session_by_a_get_of_ours, post);
-async fn post(on: On) {
+both!(a_cross_site_post_finds_its_session_by_a_get_of_ours, from_an_app);
+async fn from_an_app(on: On) {
     for slo in [Slo::Redirect, Slo::Post] {
         let idp = Options { slo, ..Options::default() };
         let world = Setting::on(on).https().idp(idp).begin().await;
@@ -107,4 +115,49 @@ async fn link(on: On) {
     let page = ada.browser.follow(page).await;
     assert!(page.text().contains("Do you want to sign out?"), "{}", page.summary());
     assert!(ada.is_in(&world, &app).await);
+}
+
+// Browsers apply the `form-action` of the page with our LogoutRequest to every redirect that follows, so also to
+// the last one, into the app (as SimpleSAMLphp 1.19 answers a form).
+both!(an_idp_may_answer_a_form_by_a_redirect_wherever_the_logout_ends, form_and_redirect);
+async fn form_and_redirect(on: On) {
+    let idp = Options { slo: Slo::Post, ..Options::default() };
+    let world = Setting::on(on).https().idp(idp).begin().await;
+    let key = IdpKey::connect(&world).await;
+    for (number, (target, sources)) in [
+        ("https://app.example/out", "https:"),
+        ("http://127.0.0.1:51234/out", "https: http://127.0.0.1:51234"),
+        ("com.example.phone:/out", "https: com.example.phone:"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let settings = json!({"public": true, "post_logout_redirect_uris": [target]});
+        let app = world.app_with(&format!("app-{number}"), settings).await;
+        let mut ada = signed_in(&world, &app, "ada").await;
+        let asked = [("post_logout_redirect_uri", target), ("state", "the-state")];
+        let page = ada.ask(&app, &asked).await;
+        let form = ada.browser.follow(page).await;
+        assert_eq!(form.directive("form-action"), Some(sources), "{target}");
+        let answer = Asked::of(&form).answer(&world, &key).url();
+        ada.browser = ada.browser.with_host(&world.idp_url, redirects_to(answer).await);
+        // What is there does not matter, only that the browser may go.
+        ada.browser = ada.browser.with_host("http://127.0.0.1:51234", world.idp_address());
+
+        let answered = ada.browser.submit(&form, &[]).await;
+        let end = ada.browser.follow(answered).await;
+
+        assert_eq!(end.url.as_str(), format!("{target}?state=the-state"));
+        assert_eq!(super::idp_leg(&world).await, "confirmed (Success, signed)");
+        assert!(!ada.is_in(&world, &app).await);
+    }
+}
+
+/// An IdP that takes a form and answers with this redirect.
+async fn redirects_to(url: String) -> SocketAddr {
+    let slo = post(async move || Redirect::to(&url));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/slo", slo)).await });
+    address
 }

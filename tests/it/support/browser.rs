@@ -341,14 +341,22 @@ impl Page {
         Some(format!("{} {}", self.url.origin().ascii_serialization(), sources))
     }
 
+    /// CSP 3, 6.1.1 and 6.7.2.8, as far as pages use it here.
     fn check_frame_src(&self, src: &str) {
         if self.header("content-security-policy").is_none() {
             return;
         }
-        let origin = self.join(src).origin().ascii_serialization();
-        let allowed = self.directive("frame-src").or_else(|| self.directive("default-src"));
-        let is_allowed =
-            allowed.is_none_or(|sources| sources.split(' ').any(|source| source == origin));
+        let target = self.join(src);
+        let origin = target.origin().ascii_serialization();
+        let mut names = ["frame-src", "child-src", "default-src"].into_iter();
+        let allowed = names.find_map(|name| self.directive(name));
+        let allows = |source: &str| match source {
+            "'self'" => target.origin() == self.url.origin(),
+            // Without a scheme: that of the page.
+            host if !host.contains(':') => origin == format!("{}://{host}", self.url.scheme()),
+            other => origin == other,
+        };
+        let is_allowed = allowed.is_none_or(|sources| sources.split(' ').any(allows));
         assert!(is_allowed, "the page's frame-src ({allowed:?}) forbids {src}");
     }
 }

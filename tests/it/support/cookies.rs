@@ -182,11 +182,15 @@ fn parse(
         cookie.expires_at = Some(now.plus(ahead));
     }
 
-    if !cookie.host_only {
-        let covers_host = host == cookie.host || is_subdomain(host, &cookie.host);
-        if !covers_host || psl::domain_str(&cookie.host).is_none() {
+    let names_domain = !cookie.host_only;
+    if names_domain {
+        let is_host = host == cookie.host;
+        let is_public_suffix = psl::domain_str(&cookie.host).is_none();
+        if !is_host && (is_public_suffix || !is_subdomain(host, &cookie.host)) {
             return Err("Domain does not cover this host, or is a public suffix");
         }
+        // A host that is a public suffix, such as localhost, gets it for itself (RFC 6265bis 5.7).
+        cookie.host_only = is_host && is_public_suffix;
     }
     if cookie.secure && url.scheme() != "https" {
         return Err("Secure over plain HTTP");
@@ -197,8 +201,7 @@ fn parse(
     if cookie.name.starts_with("__Secure-") && !cookie.secure {
         return Err("__Secure- without Secure");
     }
-    let host_prefix_holds =
-        cookie.secure && cookie.host_only && explicit_path && cookie.path == "/";
+    let host_prefix_holds = cookie.secure && !names_domain && explicit_path && cookie.path == "/";
     if cookie.name.starts_with("__Host-") && !host_prefix_holds {
         return Err("__Host- needs Secure, Path=/ and no Domain");
     }
@@ -281,6 +284,7 @@ mod tests {
             ("https://op.test/", "__Secure-a=1", "__Secure-a=1; Secure"),
             ("https://a.op.test/", "a=1; Domain=b.op.test", "a=1; Domain=op.test"),
             ("https://a.co.uk/", "a=1; Domain=co.uk", "a=1; Domain=a.co.uk"),
+            ("http://localhost:8080/", "a=1; Domain=host", "a=1; Domain=localhost"),
             ("http://127.0.0.1:8080/", "a=1; Secure", "a=1"),
         ] {
             let refused = jar(from, bad);

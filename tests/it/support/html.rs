@@ -71,14 +71,21 @@ pub fn frames(html: &str) -> Vec<String> {
     attribute_of(html, "iframe", "src")
 }
 
+/// Elements of pages whose script is a file of its own, and submits the form as soon as they are shown:
+/// SimpleSAMLphp's `post.js`, LemonLDAP::NG's `redirect.js`.
+const SUBMITTED_BY_FILE: [&str; 2] = ["postLoginSubmitButton", "redirectcontent"];
+
 /// Whether the page submits its form by script as soon as it is shown.
 pub fn submits_itself(html: &str) -> bool {
     let lower = html.to_ascii_lowercase();
     let in_script = lower.split("<script").skip(1).any(|script| {
         script.split("</script").next().is_some_and(|script| script.contains(".submit()"))
     });
-    let by_onload = |tag: Tag| tag.get("onload").is_some_and(|code| code.contains(".submit()"));
-    in_script || tags(html).any(by_onload)
+    let by_itself = |tag: Tag| {
+        tag.get("onload").is_some_and(|code| code.contains(".submit()"))
+            || tag.get("id").is_some_and(|id| SUBMITTED_BY_FILE.contains(&id))
+    };
+    in_script || tags(html).any(by_itself)
 }
 
 /// The visible text, roughly: tags, scripts and styles gone, white space joined.

@@ -110,16 +110,10 @@ pub async fn send_soap(world: &World, envelope: &str) -> wire::Response {
 impl Answered {
     /// What the browser is to carry to the IdP, by either binding.
     pub async fn of(world: &World, page: &Page) -> Self {
-        let keys = our_keys(world).await;
         if let Some(location) = page.location() {
-            let query = location.query().unwrap_or_else(|| panic!("{}", page.summary()));
-            let message = RawQuery::new(query).parse().expect("a message of the Redirect binding");
-            assert_eq!(message.verify(&keys), Ok(()));
-            let xml = message.inflate(Limits::MESSAGE.bytes).unwrap();
-            let relay_state = message.relay_state().map(str::to_owned);
-            let at = location[..url::Position::AfterPath].to_owned();
-            return Self { response: read(&xml), relay_state, at };
+            return Self::of_url(world, &location).await;
         }
+        let keys = our_keys(world).await;
         let form = page.form();
         let message = form.field("SAMLResponse").unwrap_or_else(|| panic!("{}", page.summary()));
         let xml = post::decode(message, Limits::MESSAGE.bytes).unwrap();
@@ -127,6 +121,17 @@ impl Answered {
         assert_eq!(verify_enveloped(document.root(), &keys), Ok(Proof::Signed));
         let relay_state = form.field("RelayState").map(str::to_owned);
         Self { response: read(&xml), relay_state, at: form.action }
+    }
+
+    /// Reads a URL of the Redirect binding.
+    pub async fn of_url(world: &World, url: &url::Url) -> Self {
+        let query = url.query().unwrap_or_else(|| panic!("no message: {url}"));
+        let message = RawQuery::new(query).parse().expect("a message of the Redirect binding");
+        assert_eq!(message.verify(&our_keys(world).await), Ok(()));
+        let xml = message.inflate(Limits::MESSAGE.bytes).unwrap();
+        let relay_state = message.relay_state().map(str::to_owned);
+        let at = url[..url::Position::AfterPath].to_owned();
+        Self { response: read(&xml), relay_state, at }
     }
 
     pub async fn in_envelope(world: &World, answer: &wire::Response) -> Self {

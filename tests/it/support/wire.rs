@@ -80,7 +80,10 @@ fn exchange(address: SocketAddr, request: &Request) -> std::io::Result<Response>
 fn parse(received: &[u8]) -> Option<Response> {
     let end = received.windows(4).position(|window| window == b"\r\n\r\n")?;
     let mut lines = std::str::from_utf8(&received[..end]).ok()?.split("\r\n");
-    let status = lines.next()?.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
+    let status = lines.next()?;
+    // Plack's small server speaks the older version.
+    let status = status.strip_prefix("HTTP/1.1 ").or_else(|| status.strip_prefix("HTTP/1.0 "));
+    let status = status?.get(..3)?.parse().ok()?;
     let headers: Vec<(String, String)> = lines
         .map(|line| {
             let (name, value) = line.split_once(':')?;

@@ -216,9 +216,14 @@ impl World {
     /// Makes the pysaml2 IdP the one that is known as `corp`, and us the one that it serves.
     pub async fn connect(&self, idp: &Pysaml2) {
         idp.trust(&self.get(paths::SAML_METADATA).await.body);
-        let metadata = idp.metadata().await;
+        self.connect_by(&idp.metadata().await, "").await;
+    }
+
+    /// Makes the IdP of this metadata the one that is known as `corp`, with more settings.
+    pub async fn connect_by(&self, metadata: &str, settings: &str) {
         let entity_id = metadata.split("entityID=\"").nth(1).unwrap().split('"').next().unwrap();
-        let added = self.add_idp("corp", &metadata, &format!("&entity_id={entity_id}")).await;
+        let settings = format!("&entity_id={entity_id}{settings}");
+        let added = self.add_idp("corp", metadata, &settings).await;
         assert_eq!(added.status, 200, "{}", added.body);
     }
 

@@ -17,8 +17,9 @@ test:  ## every test, on SQLite and PostgreSQL, with real peers; installs what i
 	@tests/run
 
 # Less optimized than a release, and built in a fraction of the time.
-simulate:  ## 100,000 interleavings of a logout's parties: every invariant holds; RUNS=n
+simulate:  ## 100,000 interleavings of a logout's parties: every invariant holds; RUNS=n FIRST=n
 	@flags=$$(packaging/build-flags) && SLOOP_SIMULATIONS=$(or $(RUNS),100000) \
+		SLOOP_SIMULATION_FIRST=$(or $(FIRST),0) \
 		CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=2 \
 		cargo test --locked --release --lib $$flags -- --nocapture simulation::tests::whatever
 

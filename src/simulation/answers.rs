@@ -50,9 +50,7 @@ impl World<'_> {
     /// I1: what an administrator was told is over is over.
     fn administrator_hears(&mut self, running: &Running, logouts: &[Logout]) {
         self.note_answer(running, || format!("{} logouts", logouts.len()));
-        let lives = |known: &&super::model::Session| {
-            known.ended.is_none() && known.session.is_live(self.now)
-        };
+        let lives = |known: &&super::model::Session| known.ended.is_none();
         match &running.wish {
             Wish::EndLive { session } => {
                 let live = self.model.sessions.get(session).filter(lives);
@@ -420,7 +418,7 @@ impl World<'_> {
         let known = running.cookie.and_then(|cookie| self.model.by_cookie(cookie));
         // The session is another one by now, and the form was not shown to it.
         let Some(known) = known.filter(|_| running.cookie == form.cookie) else { return };
-        if known.ended.is_some() || !known.session.is_live(self.now) {
+        if known.ended.is_some() {
             return;
         }
         let lives = form.ticks.ticked.iter().find(|ticked| match ticked {

@@ -158,6 +158,12 @@ impl World<'_> {
             .filter(|known| sid.is_some() || known.ended.is_some())
             .collect();
         assert!(!meant.is_empty(), "I4: app-{number} is told of a session that it never was in");
+        let mut of_person = self.model.sessions.values();
+        let lives_on = of_person.find(|known| {
+            let same = claims["sub"] == known.session.subject.as_str();
+            same && known.session.is_live(self.now) && known.is_alive_for(&app(number), since)
+        });
+        assert!(sid.is_some() || lives_on.is_none(), "I4: app-{number} hears that all are over");
         let lives = meant.iter().find(|known| known.is_alive_for(&app(number), since));
         assert!(lives.is_none(), "I4: app-{number} is told of a session that lives");
         let at = self.history.steps();

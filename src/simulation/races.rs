@@ -1,11 +1,11 @@
 //! Races that a run once found, told step by step.
 
 use super::idps::{Carried, Manner};
-use super::installation::Installation;
+use super::installation::{Installation, app};
 use super::mail::Mail;
 use super::wish::{Button, Prompt, Wish};
 use super::world::World;
-use crate::logout::{Leg, LegOutcome};
+use crate::logout::{Leg, LegOutcome, PartyId};
 
 /// A world in which nothing fails, and nobody begins anything by chance.
 fn calm(installation: &mut Installation) -> World<'_> {
@@ -160,6 +160,50 @@ fn an_answer_that_is_being_read_does_not_answer_the_question_that_is_asked_anew(
 fn the_leg<'w>(world: &'w World<'_>) -> &'w Leg {
     let mut legs = world.model.logouts.values().flat_map(|known| &known.logout.legs);
     legs.find(|leg| leg.is_idp()).expect("an IdP was asked")
+}
+
+/// Of two apps one is ended alone. Before it is told, the person opens it again, or does not, and then the
+/// session lapses. Returns what became of its leg.
+fn told_when_the_session_has_lapsed(opened_again: bool) -> LegOutcome {
+    let mut installation = Installation::new();
+    let mut world = calm(&mut installation);
+    let sign_in = on_its_way_back(&mut world);
+    world.ask(sign_in);
+    world.run_quiet();
+    let sign_on = |app| Wish::Authorize { browser: 0, app, idp: 0, prompt: Prompt::None };
+    world.ask(sign_on(1));
+    world.ask(Wish::PersonPage { browser: 0 });
+    world.run_quiet();
+    let mut mail = std::mem::take(&mut world.mail).into_iter();
+    let form = mail.find_map(|mail| match mail {
+        Mail::PersonPage { form, .. } => Some(form),
+        _ => None,
+    });
+    let mut form = form.expect("somebody is signed in");
+    form.ticks.ticked = vec![PartyId::of_app(&app(0))];
+    world.ask_node(0, Wish::PersonForm { browser: 0, form });
+    for what in ["FROM browser_session", "FROM logout", "FROM code", "AdvanceBrowserSession"] {
+        world.let_through(0, what);
+    }
+    if opened_again {
+        world.ask_node(1, sign_on(0));
+        world.let_through(1, "FROM browser_session");
+        world.let_through(1, "AdvanceBrowserSession");
+    }
+    world.pass(std::time::Duration::from_secs(9 * 3600));
+    world.run_quiet();
+    let logout = &world.model.logouts.values().next().expect("it has begun").logout;
+    let outcome = logout.legs[0].outcome().expect("it was tried");
+    assert_eq!(world.truth.told.len(), usize::from(!opened_again));
+    assert_eq!(live_sessions(&world), 1, "it has lapsed, and nobody has ended it");
+    world.come_to_an_end();
+    outcome
+}
+
+#[test]
+fn an_app_that_takes_part_again_in_a_session_that_lapses_is_not_told_of_its_former_end() {
+    assert_eq!(told_when_the_session_has_lapsed(true), LegOutcome::NotSent);
+    assert_eq!(told_when_the_session_has_lapsed(false), LegOutcome::Confirmed);
 }
 
 #[test]

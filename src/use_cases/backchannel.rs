@@ -67,7 +67,7 @@ impl UseCases {
             return Ok(false);
         }
         let session = SessionKey::Id(logout.document.browser_session);
-        let session = self.store().browser_session(session).await?.found;
+        let session = self.store().session_to_end(session).await?.found;
         Ok(session
             .is_some_and(|session| session.app_sessions.iter().any(|held| held.client == *app)))
     }

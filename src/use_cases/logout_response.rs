@@ -164,20 +164,24 @@ impl UseCases {
     }
 
     /// An answer that belongs to nothing we know: used up, forged, mangled, or years late. It
-    /// consumes nothing; but if this browser has a logout under way, it is sent to its page.
+    /// consumes nothing; but if this browser has a logout under way, it is sent to its page. Of several
+    /// to the one that still needs the browser, and of those to the newest.
     ///
     /// # Errors
     /// Only when the store fails.
     pub async fn unknown_answer(&self, reason: &str, browser: &Browser) -> Result<Reply, Failure> {
         tracing::warn!(reason, "a LogoutResponse belongs to no logout that we know");
+        let mut best = None;
         for (_, value) in &browser.transactions {
             let found = self.store().logout(LogoutKey::Handle(value.hash())).await?.found;
-            if found.is_some() {
-                let page = self.settings().logout_page_url(value.expose());
-                return Ok(Reply::redirect(page));
-            }
+            best = best.max(found.map(|FoundLogout { logout, .. }| {
+                (logout.needs_browser(), logout.created_at, value.expose())
+            }));
         }
-        Ok(Reply::page(Page::UnknownAnswer))
+        Ok(match best {
+            Some((_, _, handle)) => Reply::redirect(self.settings().logout_page_url(handle)),
+            None => Reply::page(Page::UnknownAnswer),
+        })
     }
 }
 

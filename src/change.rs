@@ -363,6 +363,9 @@ pub struct EndedPrincipal {
     /// What the browser takes back for it, if an earlier one has begun its logouts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<OwedAnswer>,
+    /// When a browser that had shown the frames of apps was first given its answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_at: Option<Timestamp>,
     pub expires_at: Timestamp,
 }
 

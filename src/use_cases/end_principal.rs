@@ -87,6 +87,7 @@ impl UseCases {
             by_name: false,
             logouts: Vec::new(),
             answer: None,
+            answered_at: None,
             // Longer than the request can be shown again, and than a sign-in that it overtook is on
             // its way.
             expires_at: now.plus(MAX_AGE.max(self.settings().logout_deadline) + MAX_AGE * 2),
@@ -153,22 +154,6 @@ impl UseCases {
             }
         }
         Err(Failure::Contended)
-    }
-
-    /// What the IdP waits for by now: it may have asked again while the browser was here.
-    pub(super) async fn newest_owed(
-        &self,
-        logout: &Logout,
-        owed: &OwedAnswer,
-    ) -> Result<OwedAnswer, Failure> {
-        let first = self.store().carried_out(&owed.idp, &owed.request_id).await?;
-        let Some(first) = first else { return Ok(owed.clone()) };
-        let later = self.store().carried_out_for(&owed.idp, &first.name_id.value).await?;
-        let mut later = later.into_iter().filter(|later| later.logouts.contains(&logout.id));
-        Ok(later
-            .rfind(|later| later.answer.is_some())
-            .and_then(|later| later.answer)
-            .unwrap_or_else(|| owed.clone()))
     }
 
     /// The logouts that a request began, in the order of their sessions.

@@ -73,27 +73,25 @@ impl UseCases {
         // (3) What is it worth?
         let answer = self.weigh(arrived, &leg, by_relay_state, now).await?;
 
-        // (4) Record it, and let the browser go on.
+        // (4) Record it, and let the browser go on. In a logout that an IdP began, another IdP is asked
+        //     from the end only, and the way ends there again: who began it has its answer.
         let its_browser = by_relay_state || handle.is_some();
-        let mut reply = match (answer, its_browser) {
-            (Ok(answer), true) => {
-                let event = Event::Answered { leg: leg.id, to: leg.asked.clone(), answer };
-                self.go_on(logout, handle, vec![event], false, now).await?
-            }
-            (Ok(answer), false) => {
-                let event = Event::Answered { leg: leg.id, to: leg.asked.clone(), answer };
-                self.take_note(logout, vec![event], now).await?
-            }
-            (Err(reason), true) => {
+        let goes_on = its_browser && logout.document.owed_answer.is_none();
+        let event = match answer {
+            Ok(answer) => Event::Answered { leg: leg.id, to: leg.asked.clone(), answer },
+            Err(reason) if its_browser => {
                 self.record_refused(&logout, &leg, &reason, now).await;
-                let event = unproven(&leg, &reason);
-                self.go_on(logout, handle, vec![event], false, now).await?
+                unproven(&leg, &reason)
             }
             // Anybody may have written it. The log says so; the audit is not filled by strangers.
-            (Err(reason), false) => {
+            Err(reason) => {
                 tracing::warn!(logout.id = %logout.id, reason, "an answer is refused");
                 return self.unknown_answer(&reason, browser).await;
             }
+        };
+        let mut reply = match goes_on {
+            true => self.go_on(logout, handle, vec![event], false, now).await?,
+            false => self.take_note(logout, vec![event], now).await?,
         };
         if let Some(handle) = handle {
             reply = match leg.tried_again_at {

@@ -41,6 +41,7 @@ mod names;
 mod off_boarding;
 mod other_products;
 mod overtaken;
+mod owed_answer;
 mod person_page;
 mod person_page_race;
 mod person_page_refused;

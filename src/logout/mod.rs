@@ -138,6 +138,10 @@ pub struct Leg {
     /// a proven answer comes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tried_again_at: Option<Timestamp>,
+    /// When an answer to `asked` was refused for the first time. That one is on record with its reason;
+    /// whoever sends more of them adds nothing to the audit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_refused_at: Option<Timestamp>,
     /// The LogoutRequest that was sent for it; kept when the leg is closed, so that a late answer
     /// still finds it.
     #[serde(skip)]

@@ -81,6 +81,7 @@ pub fn legs(
         state,
         retried_at: None,
         tried_again_at: None,
+        answer_refused_at: None,
         asked: None,
         principal,
     };

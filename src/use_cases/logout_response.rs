@@ -1,7 +1,5 @@
 //! An IdP's answer to our LogoutRequest, at `/logout` (SAML Profiles 4.4.3.5).
 
-use crate::audit::{AuditEvent, AuditKind};
-use crate::change::Change;
 use crate::clock::Timestamp;
 use crate::connection::{Connection, UnsignedLogoutResponse};
 use crate::logout::{Answer, Event, Leg, LegOutcome, Logout, Party};
@@ -79,14 +77,13 @@ impl UseCases {
         let goes_on = its_browser && logout.document.owed_answer.is_none();
         let event = match answer {
             Ok(answer) => Event::Answered { leg: leg.id, to: leg.asked.clone(), answer },
-            Err(reason) if its_browser => {
-                self.record_refused(&logout, &leg, &reason, now).await;
-                unproven(&leg, &reason)
-            }
-            // Anybody may have written it. The log says so; the audit is not filled by strangers.
             Err(reason) => {
                 tracing::warn!(logout.id = %logout.id, reason, "an answer is refused");
-                return self.unknown_answer(&reason, browser).await;
+                // Anybody may have written it: the audit is not filled by strangers.
+                if !its_browser {
+                    return self.unknown_answer(&reason, browser).await;
+                }
+                unproven(&leg, &reason)
             }
         };
         let mut reply = match goes_on {
@@ -147,18 +144,6 @@ impl UseCases {
         let (logout, _, now) = self.advance(logout, events, now).await?;
         let continue_to = logout.onward();
         self.end_page(logout, None, continue_to, now).await
-    }
-
-    async fn record_refused(&self, logout: &Logout, leg: &Leg, reason: &str, now: Timestamp) {
-        let mut event = AuditEvent::new(AuditKind::LogoutAnswerRefused).logout(logout.id);
-        if let Party::Idp { idp, .. } = &leg.party {
-            event = event.idp(idp);
-        }
-        let record = Change::Record(event.detail(reason));
-        // The person goes on whether it can be written or not.
-        if let Err(error) = self.store().commit(now, vec![record]).await {
-            tracing::error!(logout.id = %logout.id, reason, "a refused answer is not recorded: {error}");
-        }
     }
 
     /// An answer that belongs to nothing we know: used up, forged, mangled, or years late. It

@@ -191,10 +191,10 @@ impl SealedStore {
         table(&snapshot, 0).iter().map(summary).collect()
     }
 
-    /// What was recorded of one logout, in order.
+    /// What was recorded of one logout, in the order in which it was decided.
     pub async fn events_of(&self, logout: LogoutId) -> Result<Vec<RecordedEvent>, StoreError> {
         let sql = "SELECT at, kind, client_id, idp_id, detail FROM audit \
-                   WHERE logout_id = $1 ORDER BY at, id";
+                   WHERE logout_id = $1 ORDER BY place, at, id";
         let params = vec![logout.to_string().into()];
         let snapshot = self.engine.select(vec![query(sql, params)]).await?;
         let event = |row: &Row| {

@@ -102,7 +102,7 @@ impl UseCases {
             Err(status) => self.to_the_idp(&connection, &owed, &status, None).await?,
         };
         if let Some(cookie) = browser.session_hash() {
-            let own = self.store().browser_session(SessionKey::Cookie(cookie)).await?;
+            let own = self.store().browser_session(SessionKey::CookieOrFormer(cookie)).await?;
             if own.found.is_none() {
                 reply = reply.with(CookieChange::ClearSession);
             }

@@ -83,7 +83,8 @@ impl LogoutKey {
             }
             Self::EndedCookie(hash) => (
                 logout_sql!(
-                    "o.browser_session_id = (SELECT id FROM browser_session WHERE cookie_hash = $1)"
+                    "o.browser_session_id IN (SELECT id FROM browser_session \
+                     WHERE cookie_hash = $1 OR former_cookie_hash = $1)"
                 ),
                 hash.into(),
             ),

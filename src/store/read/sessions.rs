@@ -11,6 +11,9 @@ use crate::store::{Query, Row, Snapshot, StoreError, Value};
 #[derive(Clone, Debug)]
 pub enum SessionKey {
     Cookie(TokenHash),
+    /// As above, or the value that the newest sign-in has replaced: a request may have been under way
+    /// with it. Good enough to end a session or to renew it, and not to be let in by it.
+    CookieOrFormer(TokenHash),
     Id(BrowserSessionId),
     Sid(String),
 }
@@ -27,25 +30,24 @@ pub struct UsableToken {
 const QUERIES_PER_SESSION: usize = 3;
 
 macro_rules! session_sql {
-    ($key:literal) => {
+    ($condition:literal) => {
         [
             concat!(
-                "SELECT id, version, sid, subject, created_at, idle_until, expires_at, ended_at \
-                 FROM browser_session WHERE ",
-                $key,
-                " = $1"
+                "SELECT b.id, b.version, b.sid, b.subject, b.created_at, b.idle_until, b.expires_at, \
+                 b.ended_at FROM browser_session b WHERE ",
+                $condition
             ),
             concat!(
                 "SELECT i.id, i.idp_id, i.sealed FROM idp_session i \
-                 JOIN browser_session b ON b.id = i.browser_session_id WHERE b.",
-                $key,
-                " = $1 ORDER BY i.id"
+                 JOIN browser_session b ON b.id = i.browser_session_id WHERE ",
+                $condition,
+                " ORDER BY i.id"
             ),
             concat!(
                 "SELECT a.id, a.client_id, a.created_at FROM app_session a \
-                 JOIN browser_session b ON b.id = a.browser_session_id WHERE b.",
-                $key,
-                " = $1 ORDER BY a.id"
+                 JOIN browser_session b ON b.id = a.browser_session_id WHERE ",
+                $condition,
+                " ORDER BY a.id"
             ),
         ]
     };
@@ -54,9 +56,13 @@ macro_rules! session_sql {
 impl SessionKey {
     pub(super) fn queries(self) -> [Query; QUERIES_PER_SESSION] {
         let (sql, value): (_, Value) = match self {
-            Self::Cookie(hash) => (session_sql!("cookie_hash"), hash.into()),
-            Self::Id(id) => (session_sql!("id"), id.to_string().into()),
-            Self::Sid(sid) => (session_sql!("sid"), sid.into()),
+            Self::Cookie(hash) => (session_sql!("b.cookie_hash = $1"), hash.into()),
+            Self::CookieOrFormer(hash) => (
+                session_sql!("(b.cookie_hash = $1 OR b.former_cookie_hash = $1)"),
+                hash.into(),
+            ),
+            Self::Id(id) => (session_sql!("b.id = $1"), id.to_string().into()),
+            Self::Sid(sid) => (session_sql!("b.sid = $1"), sid.into()),
         };
         sql.map(|sql| query(sql, vec![value.clone()]))
     }
@@ -100,7 +106,8 @@ impl SealedStore {
         cookie: Option<TokenHash>,
         sid: Option<&str>,
     ) -> Result<At<[Option<BrowserSession>; 2]>, StoreError> {
-        let keys = [cookie.map(SessionKey::Cookie), sid.map(|sid| SessionKey::Sid(sid.into()))];
+        let keys =
+            [cookie.map(SessionKey::CookieOrFormer), sid.map(|sid| SessionKey::Sid(sid.into()))];
         let asked = keys.clone().map(|key| key.is_some());
         let queries = keys.into_iter().flatten().flat_map(SessionKey::queries).collect();
         let snapshot = self.engine.select(queries).await?;

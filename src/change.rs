@@ -258,6 +258,9 @@ pub struct Wanted {
     pub authn_not_before: Option<Timestamp>,
     #[serde(default)]
     pub relogin: Relogin,
+    /// The live session that the browser had when it was sent to the IdP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<BrowserSessionId>,
 }
 
 /// What a re-login lock has to do with a sign-in.

@@ -17,7 +17,9 @@ pub enum LogoutKey {
     RelayState(TokenHash),
     /// The ID of one of its LogoutRequests.
     RequestId(String),
-    /// The cookie of the browser session that it ended.
+    /// The browser session that it ended.
+    EndedSession(BrowserSessionId),
+    /// The cookie of that session, or the one before it.
     EndedCookie(TokenHash),
     /// The `sid` of the browser session that it ended.
     EndedSid(String),
@@ -80,6 +82,9 @@ impl LogoutKey {
             ),
             Self::RequestId(id) => {
                 (logout_sql!("o.id = (SELECT logout_id FROM leg WHERE request_id = $1)"), id.into())
+            }
+            Self::EndedSession(id) => {
+                (logout_sql!("o.browser_session_id = $1"), id.to_string().into())
             }
             Self::EndedCookie(hash) => (
                 logout_sql!(

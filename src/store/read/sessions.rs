@@ -57,10 +57,9 @@ impl SessionKey {
     pub(super) fn queries(self) -> [Query; QUERIES_PER_SESSION] {
         let (sql, value): (_, Value) = match self {
             Self::Cookie(hash) => (session_sql!("b.cookie_hash = $1"), hash.into()),
-            Self::CookieOrFormer(hash) => (
-                session_sql!("(b.cookie_hash = $1 OR b.former_cookie_hash = $1)"),
-                hash.into(),
-            ),
+            Self::CookieOrFormer(hash) => {
+                (session_sql!("(b.cookie_hash = $1 OR b.former_cookie_hash = $1)"), hash.into())
+            }
             Self::Id(id) => (session_sql!("b.id = $1"), id.to_string().into()),
             Self::Sid(sid) => (session_sql!("b.sid = $1"), sid.into()),
         };

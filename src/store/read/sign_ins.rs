@@ -27,7 +27,8 @@ impl SealedStore {
         cookie: Option<TokenHash>,
     ) -> Result<At<(Option<PendingAuthnRequest>, Option<BrowserSession>)>, StoreError> {
         let mut queries = vec![query(AUTHN_REQUEST, vec![id.into()])];
-        queries.extend(cookie.into_iter().flat_map(|hash| SessionKey::CookieOrFormer(hash).queries()));
+        queries
+            .extend(cookie.into_iter().flat_map(|hash| SessionKey::CookieOrFormer(hash).queries()));
         let snapshot = self.engine.select(queries).await?;
         let request = pending(&snapshot)?;
         let session = self.session_in(&snapshot, 1)?.filter(BrowserSession::can_be_ended);

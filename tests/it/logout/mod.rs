@@ -59,6 +59,7 @@ mod soap;
 mod soap_logout;
 mod story;
 mod try_again;
+mod under_way;
 mod v2_logout;
 mod wrapped_answer;
 mod wrapped_request;

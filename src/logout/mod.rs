@@ -228,6 +228,12 @@ impl Leg {
         matches!(self.party, Party::Idp { rung: Rung::Soap { .. }, .. })
     }
 
+    /// Whether it is an IdP of which is not known any more what it asserted.
+    pub fn is_unreadable(&self) -> bool {
+        let why = WhyLocal::Unreadable;
+        matches!(&self.party, Party::Idp { rung: Rung::Local { why: held }, .. } if *held == why)
+    }
+
     /// Whether it is an app that is told by a frame in the browser.
     pub fn is_frame(&self) -> bool {
         matches!(self.party, Party::App { channel: AppChannel::FrontChannel { .. }, .. })

@@ -279,7 +279,6 @@ impl UseCases {
                 ended.by_name = true;
                 read = store.sessions_of(place.idp, name, None).await?;
             }
-            // Its name is the one that is meant; the rest cannot be compared.
             for damaged in &read.found.damaged {
                 self.end_damaged(*damaged, read.now).await?;
             }
@@ -287,13 +286,15 @@ impl UseCases {
             let is_meant = |session: &&BrowserSession| {
                 let by_idp = session.idp_sessions.iter().filter(|held| held.idp == *place.idp);
                 let mut sign_ins = by_idp.map(|held| &held.signed_in);
-                sign_ins.any(|held| {
-                    self.names(ended, &asking.connection, held, skew)
+                // Its name is the one that is meant; the rest cannot be compared.
+                session.unreadable.contains(place.idp)
+                    || sign_ins.any(|held| {
+                        self.names(ended, &asking.connection, held, skew)
                         // It was found by an index of its own that is not kept with it any more.
                         || goes_by_index(ended, &asking.connection)
                             && held.has_forgotten_indexes()
                             && held.authn_instant <= ended.issued_at.plus(skew)
-                })
+                    })
             };
             let meant: Vec<_> = read.found.sessions.iter().filter(is_meant).collect();
             if meant.is_empty() && place.is_written {

@@ -7,7 +7,7 @@ use crate::audit::{AuditEvent, AuditKind};
 use crate::change::Change;
 use crate::clock::Timestamp;
 use crate::connection::Connection;
-use crate::logout::{Logout, Outcome, OwedAnswer};
+use crate::logout::{Leg, Logout, Outcome, OwedAnswer};
 use crate::saml::binding::{redirect, soap};
 use crate::saml::logout_request::Arrival;
 use crate::saml::status::REQUEST_DENIED;
@@ -135,7 +135,9 @@ impl UseCases {
         }
         let before = self.ended_before(connection, owed).await?;
         let before = self.wait_for_all_told(before).await?;
-        let all_told = logouts.iter().chain(&before).all(Logout::has_told_every_app);
+        // Who cannot read all of a session does not know whether it knows everybody in it.
+        let all_known = !logouts.iter().flat_map(|logout| &logout.legs).any(Leg::is_unreadable);
+        let all_told = all_known && logouts.iter().chain(&before).all(Logout::has_told_every_app);
         Ok(match all_told {
             true => Status::success(),
             false => Status::partial_logout(),

@@ -68,7 +68,7 @@ impl SessionKey {
 }
 
 impl SealedStore {
-    /// A live browser session.
+    /// A live browser session, as far as it can be read.
     pub async fn browser_session(
         &self,
         key: SessionKey,
@@ -77,13 +77,29 @@ impl SealedStore {
         Ok(At { now, found: found.filter(|session| session.is_live(now)) })
     }
 
-    /// A browser session that a logout can end, live or lapsed.
+    /// A browser session that a logout can end, live or lapsed, as far as it can be read.
     pub async fn session_to_end(
         &self,
         key: SessionKey,
     ) -> Result<At<Option<BrowserSession>>, StoreError> {
         let snapshot = self.engine.select(key.queries().into()).await?;
-        let found = self.session_in(&snapshot, 0)?.filter(BrowserSession::can_be_ended);
+        let found = self.readable_session_in(&snapshot, 0)?;
+        let found = found.filter(BrowserSession::can_be_ended);
+        Ok(At { now: snapshot.now, found })
+    }
+
+    /// The live browser session of a cookie, to sign somebody in by it.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if a part of it does not read, too.
+    pub async fn whole_browser_session(
+        &self,
+        cookie: TokenHash,
+    ) -> Result<At<Option<BrowserSession>>, StoreError> {
+        let queries = SessionKey::Cookie(cookie).queries();
+        let snapshot = self.engine.select(queries.into()).await?;
+        let found = self.readable_session_in(&snapshot, 0)?;
+        let found = whole(found.filter(|session| session.is_live(snapshot.now)))?;
         Ok(At { now: snapshot.now, found })
     }
 
@@ -99,7 +115,7 @@ impl SealedStore {
     }
 
     /// The sessions of a cookie and of a hint's `sid` that a logout can end, live or lapsed, from one
-    /// snapshot.
+    /// snapshot, as far as they can be read.
     pub async fn sessions_to_end(
         &self,
         cookie: Option<TokenHash>,
@@ -114,7 +130,8 @@ impl SealedStore {
         let mut first = 0;
         for (slot, asked) in found.iter_mut().zip(asked) {
             if asked {
-                *slot = self.session_in(&snapshot, first)?.filter(BrowserSession::can_be_ended);
+                let session = self.readable_session_in(&snapshot, first)?;
+                *slot = session.filter(BrowserSession::can_be_ended);
                 first += QUERIES_PER_SESSION;
             }
         }
@@ -150,22 +167,27 @@ impl SealedStore {
         Ok(At { now, found: Some(token) })
     }
 
-    /// The session whose three queries begin at `first`.
-    pub(super) fn session_in(
+    /// The session whose three queries begin at `first`, live or not, as far as it can be read: it must
+    /// come to its end in any case.
+    pub(super) fn readable_session_in(
         &self,
         snapshot: &Snapshot,
         first: usize,
     ) -> Result<Option<BrowserSession>, StoreError> {
-        let Some(session) = session_alone(snapshot, first)? else { return Ok(None) };
-        let idp = |row| self.idp_session(row);
-        Ok(Some(BrowserSession {
-            idp_sessions: table(snapshot, first + 1).iter().map(idp).collect::<Result<_, _>>()?,
-            app_sessions: table(snapshot, first + 2)
-                .iter()
-                .map(app_session)
-                .collect::<Result<_, _>>()?,
-            ..session
-        }))
+        let Some(mut session) = session_alone(snapshot, first)? else { return Ok(None) };
+        for row in table(snapshot, first + 1) {
+            match self.idp_session(row) {
+                Ok(held) => session.idp_sessions.push(held),
+                Err(error) => {
+                    let idp: IdpId = row.parse("idp_id")?;
+                    tracing::error!(session.id = %session.id, idp.id = %idp, "{error}");
+                    session.unreadable.push(idp);
+                }
+            }
+        }
+        let apps = table(snapshot, first + 2).iter().map(app_session);
+        session.app_sessions = apps.collect::<Result<_, _>>()?;
+        Ok(Some(session))
     }
 
     fn idp_session(&self, row: &Row) -> Result<IdpSession, StoreError> {
@@ -175,6 +197,17 @@ impl SealedStore {
             idp: row.parse::<IdpId>("idp_id")?,
             signed_in: self.unseal(&place::idp_session(id), row.bytes("sealed")?)?,
         })
+    }
+}
+
+/// A session, if nothing of it is unreadable.
+pub(super) fn whole(found: Option<BrowserSession>) -> Result<Option<BrowserSession>, StoreError> {
+    match found {
+        Some(session) if !session.unreadable.is_empty() => {
+            let what = format!("a part of session {} cannot be opened", session.id);
+            Err(StoreError::Corrupt(what))
+        }
+        found => Ok(found),
     }
 }
 
@@ -195,6 +228,7 @@ pub(super) fn session_alone(
         ended_at: row.optional_int("ended_at")?.map(Timestamp::from_micros),
         idp_sessions: Vec::new(),
         app_sessions: Vec::new(),
+        unreadable: Vec::new(),
     }))
 }
 

@@ -7,6 +7,7 @@ mod back_channel;
 mod browsers;
 mod confirm;
 mod cross_site;
+mod damaged_session;
 mod deadline;
 mod encrypted_name;
 mod end_page;

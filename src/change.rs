@@ -258,6 +258,9 @@ pub struct Wanted {
     pub authn_not_before: Option<Timestamp>,
     #[serde(default)]
     pub relogin: Relogin,
+    /// The live session that the browser had when it was sent to the IdP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<BrowserSessionId>,
 }
 
 /// What a re-login lock has to do with a sign-in.
@@ -363,6 +366,9 @@ pub struct EndedPrincipal {
     /// What the browser takes back for it, if an earlier one has begun its logouts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<OwedAnswer>,
+    /// When a browser that had shown the frames of apps was first given its answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_at: Option<Timestamp>,
     pub expires_at: Timestamp,
 }
 

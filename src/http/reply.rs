@@ -76,8 +76,11 @@ impl Writer<'_> {
                 let ends_at = reply.ends_at.as_deref();
                 self.post_form(&layout, &form, ends_at, &mut policy)
             }
-            Next::Frames { handle, frames, ends } => {
-                self.frames(&layout, &handle, frames, ends, &mut policy)
+            Next::Frames { handle, mark, frames, ends } => {
+                let page = self.app.use_cases.settings().logout_page_url(handle.expose());
+                let mark = mark.map(|mark| format!("&request={mark}")).unwrap_or_default();
+                let onward = format!("{page}?frames=done{mark}");
+                self.frames(&layout, &onward, frames, ends, &mut policy)
             }
             Next::Page(page) => show(self.app, &layout, *page),
         };
@@ -104,14 +107,13 @@ impl Writer<'_> {
     fn frames(
         &self,
         layout: &page::Layout,
-        handle: &Token,
+        onward: &str,
         frames: Vec<Frame>,
         ends: Ends,
         policy: &mut ContentPolicy,
     ) -> Response {
         policy.frames = frames.iter().map(|frame| frame.location.clone()).collect();
         let link = |frame: Frame| page::Link { name: frame.name, url: frame.location };
-        let page_url = self.app.use_cases.settings().logout_page_url(handle.expose());
         layout.html(&page::LogoutFrames {
             layout,
             heading: match ends {
@@ -119,7 +121,7 @@ impl Writer<'_> {
                 Ends::Apps => layout.text.end.heading.chosen_here,
             },
             frames: frames.into_iter().map(link).collect(),
-            onward: &format!("{page_url}?frames=done"),
+            onward,
             seconds: FRAMES_WAIT.as_secs(),
             nonce: policy.allow_script(self.reference),
         })

@@ -45,6 +45,8 @@ pub enum WhyLocal {
     SwitchedOff,
     /// The NameID is to be encrypted, and the IdP's metadata has no key for that.
     NoEncryptionKey,
+    /// What it asserted cannot be read any more.
+    Unreadable,
 }
 
 /// Who can carry a message to the IdP, or show an app's frame.

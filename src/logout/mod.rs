@@ -138,6 +138,10 @@ pub struct Leg {
     /// a proven answer comes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tried_again_at: Option<Timestamp>,
+    /// When an answer to `asked` was refused for the first time. That one is on record with its reason;
+    /// whoever sends more of them adds nothing to the audit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_refused_at: Option<Timestamp>,
     /// The LogoutRequest that was sent for it; kept when the leg is closed, so that a late answer
     /// still finds it.
     #[serde(skip)]
@@ -222,6 +226,12 @@ impl Leg {
     /// Whether it is an IdP that we ask without a browser.
     pub fn is_by_soap(&self) -> bool {
         matches!(self.party, Party::Idp { rung: Rung::Soap { .. }, .. })
+    }
+
+    /// Whether it is an IdP of which is not known any more what it asserted.
+    pub fn is_unreadable(&self) -> bool {
+        let why = WhyLocal::Unreadable;
+        matches!(&self.party, Party::Idp { rung: Rung::Local { why: held }, .. } if *held == why)
     }
 
     /// Whether it is an app that is told by a frame in the browser.

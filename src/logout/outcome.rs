@@ -153,6 +153,7 @@ mod tests {
             state,
             retried_at: None,
             tried_again_at: None,
+            answer_refused_at: None,
             asked: None,
             principal: None,
         }

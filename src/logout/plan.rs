@@ -68,6 +68,9 @@ pub fn legs(
             .filter(|held| !left.contains(&PartyId::Idp { idp: held.idp.clone() }))
             .map(|idp| idp_leg(idp, parties.connection(&idp.idp).as_deref(), idps, now))
             .collect();
+        let lost = session.unreadable.iter();
+        let lost = lost.filter(|idp| !left.contains(&PartyId::Idp { idp: (*idp).clone() }));
+        asked.extend(lost.map(|idp| unreadable_leg(idp, idps, now)));
         asked.sort_by_key(|(party, ..)| match party {
             Party::Idp { rung, .. } => rung.order(),
             Party::App { .. } => u8::MAX,
@@ -81,6 +84,7 @@ pub fn legs(
         state,
         retried_at: None,
         tried_again_at: None,
+        answer_refused_at: None,
         asked: None,
         principal,
     };
@@ -168,6 +172,24 @@ fn idp_leg(
     (Party::Idp { idp: session.idp.clone(), rung }, state, principal)
 }
 
+/// It is not known whom such an IdP would have to be asked about.
+fn unreadable_leg(
+    idp: &IdpId,
+    idps: &IdpLegs,
+    now: Timestamp,
+) -> (Party, LegState, Option<Principal>) {
+    let why = WhyLocal::Unreadable;
+    let state = match idps {
+        IdpLegs::BegunBy { ids, .. } if ids.contains(idp) => {
+            let detail =
+                "it began this logout; which of its sessions this was cannot be read any more";
+            closed(LegOutcome::Unconfirmed, detail, now)
+        }
+        _ => closed(LegOutcome::NotPossible, why.as_str(), now),
+    };
+    (Party::Idp { idp: idp.clone(), rung: Rung::Local { why } }, state, None)
+}
+
 fn leased(now: Timestamp) -> LegState {
     LegState::Due { attempts: 0, next_try: now.plus(retry::LEASE), last_error: None }
 }
@@ -187,6 +209,7 @@ impl WhyLocal {
                  and `fallback = local`"
             }
             Self::NoEndpoint => "the IdP's metadata has no URL that a browser could be sent to",
+            Self::Unreadable => "what this IdP asserted cannot be read any more",
             Self::NoBrowser => "no browser is there, and this IdP can only be asked through one",
             Self::SwitchedOff => {
                 "this IdP is set to `single_logout = false` and `fallback = local`"

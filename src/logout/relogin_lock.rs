@@ -66,7 +66,7 @@ impl ReloginLock {
     ) -> Vec<Self> {
         let unconfirmed = |leg: &&Leg| leg.outcome() != Some(LegOutcome::Confirmed);
         let lock = |leg: &Leg| {
-            let signed_in = &idp_session(leg, session)?.signed_in;
+            let signed_in = idp_session(leg, session).map(|held| &held.signed_in);
             // The IdP's clock may go behind ours. What we know that it did before the logout is
             // old by whatever clock.
             let ended_at = logout.created_at.minus(clock_skew);
@@ -76,8 +76,10 @@ impl ReloginLock {
                 browser,
                 idp: idp_of(leg)?.clone(),
                 subject: session.subject.clone(),
-                session_indexes: signed_in.session_indexes.clone(),
-                fresh_after: ended_at.max(signed_in.authn_instant),
+                session_indexes: signed_in
+                    .map(|known| known.session_indexes.clone())
+                    .unwrap_or_default(),
+                fresh_after: signed_in.map_or(ended_at, |known| ended_at.max(known.authn_instant)),
                 expires_at: logout.created_at.plus(LIFETIME),
             })
         };
@@ -134,6 +136,9 @@ fn idp_of(leg: &Leg) -> Option<&IdpId> {
 }
 
 fn idp_session<'s>(leg: &Leg, session: &'s BrowserSession) -> Option<&'s IdpSession> {
+    if leg.is_unreadable() {
+        return None;
+    }
     let (idp, name_id) = (idp_of(leg)?, leg.principal.as_ref().map(|found| &found.name_id));
     session
         .idp_sessions

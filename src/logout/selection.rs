@@ -66,8 +66,9 @@ impl Ticks {
 pub fn parties(session: &BrowserSession) -> Vec<PartyId> {
     let mut parties: Vec<_> =
         session.app_sessions.iter().map(|app| PartyId::of_app(&app.client)).collect();
-    for held in &session.idp_sessions {
-        let idp = PartyId::Idp { idp: held.idp.clone() };
+    let held = session.idp_sessions.iter().map(|held| &held.idp);
+    for idp in held.chain(&session.unreadable) {
+        let idp = PartyId::Idp { idp: idp.clone() };
         if !parties.contains(&idp) {
             parties.push(idp);
         }

@@ -23,6 +23,9 @@ pub struct BrowserSession {
     pub ended_at: Option<Timestamp>,
     pub idp_sessions: Vec<IdpSession>,
     pub app_sessions: Vec<AppSession>,
+    /// The IdP of each IdP session whose facts cannot be read any more. Such a session signs nobody in;
+    /// it can be ended, and everybody else in it is told.
+    pub unreadable: Vec<IdpId>,
 }
 
 /// How long a browser session may last.
@@ -54,6 +57,7 @@ impl BrowserSession {
             ended_at: None,
             idp_sessions: Vec::new(),
             app_sessions: Vec::new(),
+            unreadable: Vec::new(),
         }
     }
 

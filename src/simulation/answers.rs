@@ -147,9 +147,9 @@ impl World<'_> {
                 _ => self.follow(browser, &url),
             },
             Next::Post(_) => panic!("no IdP here takes forms"),
-            Next::Frames { handle, frames, .. } => {
+            Next::Frames { handle, mark, frames, .. } => {
                 self.frames_are_shown(running.begun, &frames);
-                self.mail.push(Mail::Frames { browser, handle });
+                self.mail.push(Mail::Frames { browser, handle, mark });
             }
             Next::Page(page) => match *page {
                 Page::ConfirmLogout { handle, csrf, .. } => {

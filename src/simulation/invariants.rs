@@ -275,6 +275,12 @@ impl World<'_> {
         if again && leg.outcome() == before.outcome() {
             return;
         }
+        if !again && leg.state == before.state {
+            let refused = leg.answer_refused_at != before.answer_refused_at;
+            let answered = leg.tried_again_at != before.tried_again_at;
+            assert!(refused || answered, "I10: {} is written, and nothing has happened", leg.id);
+            return;
+        }
         let LegState::Closed { outcome, .. } = &leg.state else {
             let retried = leg.retried_at != before.retried_at;
             assert!(before.is_open() || retried, "I5: {:?} is open again", leg.party);
@@ -434,8 +440,8 @@ impl World<'_> {
     /// I10: each transition has its event, and each event its transition, in the same transaction.
     fn check_records(&self, changes: &[Change]) {
         use AuditKind::{
-            LegClosed, LegRetried, LegSent, LogoutAnswered, LogoutBegun, LogoutSettled,
-            SessionEnded,
+            LegClosed, LegRetried, LegSent, LogoutAnswerRefused, LogoutAnswered, LogoutBegun,
+            LogoutSettled, SessionEnded,
         };
         let mut expected: Vec<(AuditKind, Option<LogoutId>)> = Vec::new();
         for change in changes {
@@ -481,11 +487,24 @@ impl World<'_> {
                     if leg.state != before.state && !leg.is_open() {
                         expected.push((LegClosed, Some(id)));
                     }
+                    let refused = leg.answer_refused_at;
+                    if refused.is_some() && refused != before.answer_refused_at {
+                        assert_eq!(before.answer_refused_at, None, "I10: it is on record");
+                        expected.push((LogoutAnswerRefused, Some(id)));
+                    }
                 }
                 _ => {}
             }
         }
-        let kinds = [LegClosed, LegSent, LogoutAnswered, LogoutBegun, LogoutSettled, SessionEnded];
+        let kinds = [
+            LegClosed,
+            LegSent,
+            LogoutAnswerRefused,
+            LogoutAnswered,
+            LogoutBegun,
+            LogoutSettled,
+            SessionEnded,
+        ];
         let mut found: Vec<(AuditKind, Option<LogoutId>)> = changes
             .iter()
             .filter_map(|change| match change {

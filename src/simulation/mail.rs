@@ -32,9 +32,9 @@ pub(super) enum Mail {
     /// An IdP's own LogoutRequest.
     Request { request: usize },
     /// The address of a logout's page.
-    Page { browser: usize, handle: Token },
+    Page { browser: usize, handle: Token, mark: Option<String> },
     /// The page with frames.
-    Frames { browser: usize, handle: Token },
+    Frames { browser: usize, handle: Token, mark: Option<String> },
     /// The person is asked whether to sign out.
     Question { browser: usize, handle: Token, csrf: String },
     /// An IdP has not answered yet.
@@ -91,8 +91,12 @@ impl World<'_> {
                 let query = query.to_owned();
                 self.ask(Wish::IdpRequest { browser, request, query });
             }
-            Mail::Page { browser, handle } => self.ask(Wish::LogoutPage { browser, handle }),
-            Mail::Frames { browser, handle } => self.ask(Wish::FramesDone { browser, handle }),
+            Mail::Page { browser, handle, mark } => {
+                self.ask(Wish::LogoutPage { browser, handle, mark });
+            }
+            Mail::Frames { browser, handle, mark } => {
+                self.ask(Wish::FramesDone { browser, handle, mark });
+            }
             Mail::Question { browser, handle, csrf } => {
                 let button = match self.dice.percent(80) {
                     true => Button::SignOut,
@@ -124,7 +128,7 @@ impl World<'_> {
             Mail::Waiting { handle: None, .. } => {}
             Mail::Waiting { browser, handle: Some(handle), leg } => {
                 let choices = [
-                    (3, Wish::LogoutPage { browser, handle: handle.clone() }),
+                    (3, Wish::LogoutPage { browser, handle: handle.clone(), mark: None }),
                     (3, press(browser, &handle, Button::AskAgain)),
                     (2, press(browser, &handle, Button::GoOn(Some(leg)))),
                     (1, press(browser, &handle, Button::GoOn(None))),
@@ -281,7 +285,8 @@ impl World<'_> {
         let page = url.path().strip_prefix(crate::paths::LOGOUT_PAGE);
         let handle = page.and_then(|rest| rest.strip_prefix('/'));
         let handle = handle.unwrap_or_else(|| panic!("nobody knows {url}"));
-        self.mail.push(Mail::Page { browser, handle: Token::received(handle) });
+        let handle = Token::received(handle);
+        self.mail.push(Mail::Page { browser, handle, mark: of("request") });
     }
 }
 

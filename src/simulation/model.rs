@@ -33,6 +33,8 @@ pub(super) struct Model {
 pub(super) struct Session {
     pub(super) session: BrowserSession,
     pub(super) cookie: TokenHash,
+    /// The one before the newest sign-in.
+    pub(super) former: Option<TokenHash>,
     /// The step at which it ended.
     pub(super) ended: Option<u64>,
     /// Which assertions it rests on.
@@ -207,6 +209,7 @@ impl Model {
                 let known = Session {
                     session,
                     cookie: *cookie,
+                    former: None,
                     ended: None,
                     assertions: Vec::new(),
                     joined: Vec::new(),
@@ -218,7 +221,9 @@ impl Model {
                 known.session.version += 1;
                 known.session.idle_until = *idle_until;
                 known.session.expires_at = *expires_at;
-                known.cookie = cookie.unwrap_or(known.cookie);
+                if let Some(cookie) = cookie {
+                    known.former = Some(std::mem::replace(&mut known.cookie, *cookie));
+                }
             }
             Change::EndBrowserSession { id, .. } => {
                 let known = self.session(*id);
@@ -327,8 +332,10 @@ impl Model {
         self.sessions.get_mut(&id).expect("a known session")
     }
 
+    /// A request may have been under way with the cookie before the newest.
     pub(super) fn by_cookie(&self, cookie: TokenHash) -> Option<&Session> {
-        self.sessions.values().find(|known| known.cookie == cookie)
+        let held = |known: &&Session| known.cookie == cookie || known.former == Some(cookie);
+        self.sessions.values().find(held)
     }
 
     pub(super) fn by_sid(&self, sid: &str) -> Option<&Session> {

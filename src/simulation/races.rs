@@ -84,7 +84,7 @@ fn the_idp_hears_of_an_app_whose_session_was_ended_by_its_own_sign_in() {
     world.let_through(1, "FROM ended_principal");
     for node in [0, 1] {
         world.let_through(node, LOOK);
-        world.let_through(node, "FROM browser_session WHERE id");
+        world.let_through(node, "FROM browser_session b WHERE b.id = $1");
         world.let_through(node, "WHERE o.apps_of_session_id");
     }
     world.let_through(0, "EndBrowserSession");

@@ -65,11 +65,13 @@ pub(super) enum Wish {
     LogoutPage {
         browser: usize,
         handle: Token,
+        mark: Option<String>,
     },
     /// It comes back from the page with frames.
     FramesDone {
         browser: usize,
         handle: Token,
+        mark: Option<String>,
     },
     Press {
         browser: usize,
@@ -194,10 +196,10 @@ impl std::fmt::Debug for Wish {
                 write!(f, "browser {browser}: end_session by {arrival:?}, hint {hint:?}")
             }
             Self::V2Logout { browser, query } => write!(f, "browser {browser}: v2/logout?{query}"),
-            Self::LogoutPage { browser, handle } => {
+            Self::LogoutPage { browser, handle, .. } => {
                 write!(f, "browser {browser}: looks at {:.8}", handle.expose())
             }
-            Self::FramesDone { browser, handle } => {
+            Self::FramesDone { browser, handle, .. } => {
                 write!(f, "browser {browser}: has shown the frames of {:.8}", handle.expose())
             }
             Self::Press { browser, handle, button, .. } => {
@@ -349,11 +351,12 @@ impl World<'_> {
                 Wish::V2Logout { query, .. } => {
                     Answer::Reply(use_cases.v2_logout(&params(&query), &cookies).await)
                 }
-                Wish::LogoutPage { handle, .. } => {
-                    Answer::Reply(use_cases.logout_page(&handle, &cookies).await)
+                Wish::LogoutPage { handle, mark, .. } => {
+                    let shown = use_cases.logout_page(&handle, mark.as_deref(), &cookies).await;
+                    Answer::Reply(shown)
                 }
-                Wish::FramesDone { handle, .. } => {
-                    Answer::Reply(use_cases.frames_done(&handle).await)
+                Wish::FramesDone { handle, mark, .. } => {
+                    Answer::Reply(use_cases.frames_done(&handle, mark.as_deref()).await)
                 }
                 Wish::Press { handle, button, csrf, .. } => {
                     let button = button.into();

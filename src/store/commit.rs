@@ -65,7 +65,8 @@ impl SealedStore {
                 .push(one(
                     "AdvanceBrowserSession",
                     "UPDATE browser_session SET version = version + 1, idle_until = $3, \
-                     expires_at = $4, cookie_hash = COALESCE($5, cookie_hash) \
+                     expires_at = $4, cookie_hash = COALESCE($5, cookie_hash), former_cookie_hash = \
+                     CASE WHEN $5 IS NULL THEN former_cookie_hash ELSE cookie_hash END \
                      WHERE id = $1 AND version = $2 AND ended_at IS NULL",
                     vec![
                         id.to_string().into(),

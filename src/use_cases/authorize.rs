@@ -18,7 +18,7 @@ use crate::oidc::{
 use crate::saml::{AuthnRequest, NameIdPolicy};
 use crate::secret::Token;
 use crate::session::{BrowserSession, IdpSession};
-use crate::store::{CommitError, SessionKey};
+use crate::store::CommitError;
 use crate::use_cases::idp_request::{IdpRequest, is_too_long, post_location};
 use crate::use_cases::{
     Browser, Choice, CookieChange, Failure, Page, REQUEST_LIFETIME, Reply, TRIES, UseCases,
@@ -57,7 +57,7 @@ impl UseCases {
         for _ in 0..TRIES {
             let (session, now) = match browser.session_hash() {
                 Some(hash) => {
-                    let read = self.store().browser_session(SessionKey::Cookie(hash)).await?;
+                    let read = self.store().whole_browser_session(hash).await?;
                     (read.found, read.now)
                 }
                 None => (None, self.now().await?),
@@ -84,6 +84,7 @@ impl UseCases {
                             request.is_too_old(sign_in.signed_in.authn_instant, now)
                         }),
                         locked,
+                        session: session.as_ref().map(|session| session.id),
                     };
                     let reply = self.sign_in(params, request, client, fresh, &view, now).await?;
                     return Ok(reply.with_any(cookie));
@@ -289,7 +290,8 @@ impl UseCases {
             _ => Relogin::Free,
         };
         let force_authn = demanded || relogin == Relogin::Locked;
-        let wanted = Wanted { request, force_authn, authn_not_before, relogin };
+        let session = fresh.session;
+        let wanted = Wanted { request, force_authn, authn_not_before, relogin, session };
         self.send_authn_request(wanted, connection, now).await
     }
 
@@ -349,12 +351,14 @@ impl UseCases {
     }
 }
 
-/// Why the IdP's own session may not be enough, besides what the client asks for.
+/// Why the IdP's own session may not be enough, besides what the client asks for, and what the browser
+/// has here.
 struct FreshLogin {
     /// The sign-in we know of is older than the client's `max_age`, so the IdP's session will be too.
     stale: bool,
     /// IdPs that have not confirmed a logout of this browser.
     locked: Vec<IdpId>,
+    session: Option<BrowserSessionId>,
 }
 
 enum Chosen {

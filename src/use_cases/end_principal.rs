@@ -87,6 +87,7 @@ impl UseCases {
             by_name: false,
             logouts: Vec::new(),
             answer: None,
+            answered_at: None,
             // Longer than the request can be shown again, and than a sign-in that it overtook is on
             // its way.
             expires_at: now.plus(MAX_AGE.max(self.settings().logout_deadline) + MAX_AGE * 2),
@@ -153,22 +154,6 @@ impl UseCases {
             }
         }
         Err(Failure::Contended)
-    }
-
-    /// What the IdP waits for by now: it may have asked again while the browser was here.
-    pub(super) async fn newest_owed(
-        &self,
-        logout: &Logout,
-        owed: &OwedAnswer,
-    ) -> Result<OwedAnswer, Failure> {
-        let first = self.store().carried_out(&owed.idp, &owed.request_id).await?;
-        let Some(first) = first else { return Ok(owed.clone()) };
-        let later = self.store().carried_out_for(&owed.idp, &first.name_id.value).await?;
-        let mut later = later.into_iter().filter(|later| later.logouts.contains(&logout.id));
-        Ok(later
-            .rfind(|later| later.answer.is_some())
-            .and_then(|later| later.answer)
-            .unwrap_or_else(|| owed.clone()))
     }
 
     /// The logouts that a request began, in the order of their sessions.
@@ -294,7 +279,6 @@ impl UseCases {
                 ended.by_name = true;
                 read = store.sessions_of(place.idp, name, None).await?;
             }
-            // Its name is the one that is meant; the rest cannot be compared.
             for damaged in &read.found.damaged {
                 self.end_damaged(*damaged, read.now).await?;
             }
@@ -302,13 +286,15 @@ impl UseCases {
             let is_meant = |session: &&BrowserSession| {
                 let by_idp = session.idp_sessions.iter().filter(|held| held.idp == *place.idp);
                 let mut sign_ins = by_idp.map(|held| &held.signed_in);
-                sign_ins.any(|held| {
-                    self.names(ended, &asking.connection, held, skew)
+                // Its name is the one that is meant; the rest cannot be compared.
+                session.unreadable.contains(place.idp)
+                    || sign_ins.any(|held| {
+                        self.names(ended, &asking.connection, held, skew)
                         // It was found by an index of its own that is not kept with it any more.
                         || goes_by_index(ended, &asking.connection)
                             && held.has_forgotten_indexes()
                             && held.authn_instant <= ended.issued_at.plus(skew)
-                })
+                    })
             };
             let meant: Vec<_> = read.found.sessions.iter().filter(is_meant).collect();
             if meant.is_empty() && place.is_written {

@@ -29,7 +29,9 @@ impl UseCases {
             for (id, held) in found {
                 let is_new = !ended.logouts.contains(&id)
                     && logouts.iter().all(|logout: &Logout| logout.id != id);
-                if is_new && self.names(&ended, connection, &held, skew) {
+                // What cannot be read any more may be meant.
+                let is_named = held.is_none_or(|held| self.names(&ended, connection, &held, skew));
+                if is_new && is_named {
                     let read = self.store().logout(LogoutKey::Id(id)).await?.found;
                     logouts.extend(read.map(|found| found.logout));
                 }

@@ -23,12 +23,18 @@ pub struct Frame {
 }
 
 impl UseCases {
-    /// `GET` of a logout's page, by the browser that comes back from its frames.
+    /// `GET` of a logout's page, by the browser that comes back from its frames. `mark` stands in the
+    /// address where the browser brought an IdP's request.
     ///
     /// # Errors
     /// [`Failure::Browser`] if no logout has this handle.
-    pub async fn frames_done(&self, handle: &Token) -> Result<Reply, Failure> {
-        self.resume(handle, vec![Event::FramesDone], true).await
+    pub async fn frames_done(&self, handle: &Token, mark: Option<&str>) -> Result<Reply, Failure> {
+        let (logout, now) = self.begun(handle).await?;
+        let events = vec![Event::FramesDone];
+        match logout.document.owed_answer.clone() {
+            Some(owed) => self.go_on_to_answer(logout, &owed, mark, events, now).await,
+            None => self.go_on(logout, Some(handle), events, true, now).await,
+        }
     }
 
     pub(super) async fn frames_of(
@@ -66,8 +72,13 @@ impl UseCases {
     }
 
     /// The page with these frames, from which the browser comes back to that of `logout`.
-    pub(super) fn frames_page(&self, frames: Vec<Frame>, logout: &Logout) -> Reply {
+    pub(super) fn frames_page(
+        &self,
+        frames: Vec<Frame>,
+        mark: Option<String>,
+        logout: &Logout,
+    ) -> Reply {
         let handle = self.page_handle(&logout.document.page_seed);
-        Reply::of(Next::Frames { handle, frames, ends: logout.document.ends })
+        Reply::of(Next::Frames { handle, mark, frames, ends: logout.document.ends })
     }
 }

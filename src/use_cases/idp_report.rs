@@ -255,6 +255,7 @@ fn then(connection: &Connection, rung: &Rung) -> String {
                 }
                 WhyLocal::NoEndpoint => "there is no URL to send a browser to",
                 WhyLocal::NoConnection => "the connection cannot be used",
+                WhyLocal::Unreadable => "what it asserted cannot be read any more",
                 WhyLocal::NoBrowser => "this IdP can only be asked through a browser",
                 WhyLocal::SwitchedOff => "`single_logout` is `false`, and `fallback` is `local`",
                 WhyLocal::NoEncryptionKey => {

@@ -15,9 +15,19 @@ use crate::use_cases::{EndParty, Failure, LeftParty, LogoutEnd, Page, Reply, Use
 const STILL_ON_ITS_WAY: Duration = Duration::from_secs(30);
 
 impl UseCases {
-    /// Whether the person has been sent on, and is here again.
-    pub(super) fn has_come_back(logout: &Logout, now: Timestamp) -> bool {
-        logout.answered_at.is_some_and(|answered| now > answered.plus(STILL_ON_ITS_WAY))
+    /// Whether the person has been sent on, and is here again. Where an IdP began the logout, that is
+    /// when it has got its answer from this browser; `mark` is of the request that the browser brought.
+    pub(super) async fn has_come_back(
+        &self,
+        logout: &Logout,
+        mark: Option<&str>,
+        now: Timestamp,
+    ) -> Result<bool, Failure> {
+        let sent_on_at = match &logout.document.owed_answer {
+            Some(owed) => self.answered_at(logout, owed, mark).await?,
+            None => logout.answered_at,
+        };
+        Ok(sent_on_at.is_some_and(|sent_on| now > sent_on.plus(STILL_ON_ITS_WAY)))
     }
 
     /// Each party by its name, and what is known of it. Only a browser with the handle can ask an

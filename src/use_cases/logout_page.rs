@@ -25,16 +25,28 @@ pub enum PageAnswer {
 }
 
 impl UseCases {
-    /// `GET`: wherever the logout stands, this shows it or goes on with it.
-    pub async fn logout_page(&self, handle: &Token, browser: &Browser) -> Result<Reply, Failure> {
+    /// `GET`: wherever the logout stands, this shows it or goes on with it. `mark` stands in the address
+    /// where the browser brought an IdP's request.
+    pub async fn logout_page(
+        &self,
+        handle: &Token,
+        mark: Option<&str>,
+        browser: &Browser,
+    ) -> Result<Reply, Failure> {
         let read = self.store().logout(LogoutKey::Handle(handle.hash())).await?;
         if let Some(found) = read.found {
             let (logout, now) = (found.logout, read.now);
-            if Self::has_come_back(&logout, now) {
+            if self.has_come_back(&logout, mark, now).await? {
                 let continue_to = logout.onward();
                 return self.end_page(logout, Some(handle), continue_to, now).await;
             }
-            return self.go_on(logout, Some(handle), Vec::new(), false, now).await;
+            if let Some(owed) = logout.document.owed_answer.clone() {
+                return self.go_on_to_answer(logout, &owed, mark, Vec::new(), now).await;
+            }
+            // Who loads the page again in place of the IdP from which nobody comes back may have lost our
+            // answer. Where somebody else is waited for, the person presses "Ask again".
+            let again = !logout.needs_browser() && logout.sent_away_lately(now).is_some();
+            return self.go_on(logout, Some(handle), Vec::new(), again, now).await;
         }
         let question = self.store().logout_question(handle.hash()).await?;
         let question = question.ok_or_else(unknown_page)?;
@@ -123,7 +135,8 @@ impl UseCases {
         self.go_on(logout, Some(handle), events, again, now).await
     }
 
-    async fn begun(&self, handle: &Token) -> Result<(Logout, Timestamp), Failure> {
+    /// A logout that has begun.
+    pub(super) async fn begun(&self, handle: &Token) -> Result<(Logout, Timestamp), Failure> {
         let read = self.store().logout(LogoutKey::Handle(handle.hash())).await?;
         let found = read.found.ok_or_else(unknown_page)?;
         Ok((found.logout, read.now))

@@ -7,7 +7,7 @@ use crate::audit::{AuditEvent, AuditKind};
 use crate::change::Change;
 use crate::clock::Timestamp;
 use crate::connection::Connection;
-use crate::logout::{Event, Logout, Next as Step, Outcome, OwedAnswer};
+use crate::logout::{Leg, Logout, Outcome, OwedAnswer};
 use crate::saml::binding::{redirect, soap};
 use crate::saml::logout_request::Arrival;
 use crate::saml::status::REQUEST_DENIED;
@@ -21,10 +21,6 @@ use crate::use_cases::saml_message::{Arrived, say};
 use crate::use_cases::{Browser, CookieChange, Failure, Next, Page, Reply, UseCases};
 use crate::xml::Element;
 use crate::xml::sign::sign_enveloped;
-
-/// How many frames one page holds at least before further sessions of the same request wait for the
-/// next page.
-const MOST_FRAMES: usize = 32;
 
 /// What became of a request.
 struct Heard {
@@ -100,13 +96,13 @@ impl UseCases {
         let mut reply = match ended {
             Ok(logouts) => match owes_frames(&logouts) {
                 // At its own address it can be loaded again, and the request is not in the address bar.
-                Some(logout) => self.to_its_page(&self.page_handle(&logout.document.page_seed)),
+                Some(logout) => self.to_its_page_for(logout, &owed),
                 None => self.answer(&connection, &owed, logouts).await?,
             },
             Err(status) => self.to_the_idp(&connection, &owed, &status, None).await?,
         };
         if let Some(cookie) = browser.session_hash() {
-            let own = self.store().browser_session(SessionKey::Cookie(cookie)).await?;
+            let own = self.store().browser_session(SessionKey::CookieOrFormer(cookie)).await?;
             if own.found.is_none() {
                 reply = reply.with(CookieChange::ClearSession);
             }
@@ -114,53 +110,8 @@ impl UseCases {
         Ok(reply)
     }
 
-    /// The browser is at the page of a logout that an IdP's request began. One page shows the frames of
-    /// every session that the request ended: the `sid` of each tells the app whether it is meant.
-    pub(super) async fn go_on_to_answer(
-        &self,
-        logout: Logout,
-        owed: &OwedAnswer,
-        events: Vec<Event>,
-        now: Timestamp,
-    ) -> Result<Reply, Failure> {
-        let owed = &self.newest_owed(&logout, owed).await?;
-        let connection = match self.view().await?.known_connection(&owed.idp, now).await {
-            Ok(connection) => Some(connection),
-            // It was removed, or its metadata has expired: nobody is there to answer or to frame it.
-            Err(Failure::Connection { .. }) => None,
-            Err(other) => return Err(other),
-        };
-        let mut logouts = match self.store().carried_out(&owed.idp, &owed.request_id).await? {
-            Some(ended) => self.logouts_of(&ended).await?,
-            // It is forgotten when nobody can be on the way any more.
-            None => vec![logout.clone()],
-        };
-        let mut frames = Vec::new();
-        for each in &mut logouts {
-            if frames.len() < MOST_FRAMES {
-                let events = events.iter().cloned().chain([self.browser_here(false)]).collect();
-                let (advanced, step, _) = self.advance(each.clone(), events, now).await?;
-                *each = advanced;
-                if let Step::Frames(legs) = step {
-                    frames.extend(self.frames_of(each, &legs).await?);
-                }
-            }
-        }
-        if !frames.is_empty() {
-            let framed_by = connection.as_deref().map(pages_of).unwrap_or_default();
-            return Ok(self.frames_page(frames, &logout).framed_by(framed_by));
-        }
-        match connection {
-            Some(connection) => self.answer(&connection, owed, logouts).await,
-            None => {
-                let shown = least_known(&logouts).cloned().unwrap_or(logout);
-                self.end_page(shown, None, None, now).await
-            }
-        }
-    }
-
     /// Says to the IdP what is known of all that its request ended.
-    async fn answer(
+    pub(super) async fn answer(
         &self,
         connection: &Connection,
         owed: &OwedAnswer,
@@ -184,7 +135,9 @@ impl UseCases {
         }
         let before = self.ended_before(connection, owed).await?;
         let before = self.wait_for_all_told(before).await?;
-        let all_told = logouts.iter().chain(&before).all(Logout::has_told_every_app);
+        // Who cannot read all of a session does not know whether it knows everybody in it.
+        let all_known = !logouts.iter().flat_map(|logout| &logout.legs).any(Leg::is_unreadable);
+        let all_told = all_known && logouts.iter().chain(&before).all(Logout::has_told_every_app);
         Ok(match all_told {
             true => Status::success(),
             false => Status::partial_logout(),
@@ -366,13 +319,13 @@ fn owes_frames(logouts: &[Logout]) -> Option<&Logout> {
 
 /// The newest of these logouts that is not complete; of complete ones the newest. A page about one of
 /// several must not claim what is not known of the others.
-fn least_known(logouts: &[Logout]) -> Option<&Logout> {
+pub(super) fn least_known(logouts: &[Logout]) -> Option<&Logout> {
     let open = |logout: &&Logout| logout.outcome() != Outcome::Complete;
     logouts.iter().rfind(open).or(logouts.last())
 }
 
 /// Where an IdP's own pages are, of which one may hold ours in a frame.
-fn pages_of(connection: &Connection) -> Vec<String> {
+pub(super) fn pages_of(connection: &Connection) -> Vec<String> {
     let metadata = &connection.metadata;
     let endpoints = metadata.single_sign_on.iter().chain(&metadata.single_logout);
     let locations =

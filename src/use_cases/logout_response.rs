@@ -1,7 +1,5 @@
 //! An IdP's answer to our LogoutRequest, at `/logout` (SAML Profiles 4.4.3.5).
 
-use crate::audit::{AuditEvent, AuditKind};
-use crate::change::Change;
 use crate::clock::Timestamp;
 use crate::connection::{Connection, UnsignedLogoutResponse};
 use crate::logout::{Answer, Event, Leg, LegOutcome, Logout, Party};
@@ -73,27 +71,24 @@ impl UseCases {
         // (3) What is it worth?
         let answer = self.weigh(arrived, &leg, by_relay_state, now).await?;
 
-        // (4) Record it, and let the browser go on.
+        // (4) Record it, and let the browser go on. In a logout that an IdP began, another IdP is asked
+        //     from the end only, and the way ends there again: who began it has its answer.
         let its_browser = by_relay_state || handle.is_some();
-        let mut reply = match (answer, its_browser) {
-            (Ok(answer), true) => {
-                let event = Event::Answered { leg: leg.id, to: leg.asked.clone(), answer };
-                self.go_on(logout, handle, vec![event], false, now).await?
-            }
-            (Ok(answer), false) => {
-                let event = Event::Answered { leg: leg.id, to: leg.asked.clone(), answer };
-                self.take_note(logout, vec![event], now).await?
-            }
-            (Err(reason), true) => {
-                self.record_refused(&logout, &leg, &reason, now).await;
-                let event = unproven(&leg, &reason);
-                self.go_on(logout, handle, vec![event], false, now).await?
-            }
-            // Anybody may have written it. The log says so; the audit is not filled by strangers.
-            (Err(reason), false) => {
+        let goes_on = its_browser && logout.document.owed_answer.is_none();
+        let event = match answer {
+            Ok(answer) => Event::Answered { leg: leg.id, to: leg.asked.clone(), answer },
+            Err(reason) => {
                 tracing::warn!(logout.id = %logout.id, reason, "an answer is refused");
-                return self.unknown_answer(&reason, browser).await;
+                // Anybody may have written it: the audit is not filled by strangers.
+                if !its_browser {
+                    return self.unknown_answer(&reason, browser).await;
+                }
+                unproven(&leg, &reason)
             }
+        };
+        let mut reply = match goes_on {
+            true => self.go_on(logout, handle, vec![event], false, now).await?,
+            false => self.take_note(logout, vec![event], now).await?,
         };
         if let Some(handle) = handle {
             reply = match leg.tried_again_at {
@@ -151,33 +146,25 @@ impl UseCases {
         self.end_page(logout, None, continue_to, now).await
     }
 
-    async fn record_refused(&self, logout: &Logout, leg: &Leg, reason: &str, now: Timestamp) {
-        let mut event = AuditEvent::new(AuditKind::LogoutAnswerRefused).logout(logout.id);
-        if let Party::Idp { idp, .. } = &leg.party {
-            event = event.idp(idp);
-        }
-        let record = Change::Record(event.detail(reason));
-        // The person goes on whether it can be written or not.
-        if let Err(error) = self.store().commit(now, vec![record]).await {
-            tracing::error!(logout.id = %logout.id, reason, "a refused answer is not recorded: {error}");
-        }
-    }
-
     /// An answer that belongs to nothing we know: used up, forged, mangled, or years late. It
-    /// consumes nothing; but if this browser has a logout under way, it is sent to its page.
+    /// consumes nothing; but if this browser has a logout under way, it is sent to its page. Of several
+    /// to the one that still needs the browser, and of those to the newest.
     ///
     /// # Errors
     /// Only when the store fails.
     pub async fn unknown_answer(&self, reason: &str, browser: &Browser) -> Result<Reply, Failure> {
         tracing::warn!(reason, "a LogoutResponse belongs to no logout that we know");
+        let mut best = None;
         for (_, value) in &browser.transactions {
             let found = self.store().logout(LogoutKey::Handle(value.hash())).await?.found;
-            if found.is_some() {
-                let page = self.settings().logout_page_url(value.expose());
-                return Ok(Reply::redirect(page));
-            }
+            best = best.max(found.map(|FoundLogout { logout, .. }| {
+                (logout.needs_browser(), logout.created_at, value.expose())
+            }));
         }
-        Ok(Reply::page(Page::UnknownAnswer))
+        Ok(match best {
+            Some((_, _, handle)) => Reply::redirect(self.settings().logout_page_url(handle)),
+            None => Reply::page(Page::UnknownAnswer),
+        })
     }
 }
 

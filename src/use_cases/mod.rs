@@ -34,6 +34,7 @@ mod logouts;
 mod next;
 mod off_boarding;
 mod onward;
+mod owed_answer;
 mod own_form;
 mod parties;
 mod person_page;

@@ -28,6 +28,8 @@ pub enum Next {
     /// Apps are told by frames on one page, and the browser comes back from it to the page of the logout.
     Frames {
         handle: Token,
+        /// Which request of an IdP the browser brought, if one began the logout.
+        mark: Option<String>,
         frames: Vec<Frame>,
         /// What of ours is over.
         ends: Ends,

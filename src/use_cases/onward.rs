@@ -22,7 +22,7 @@ impl UseCases {
         now: Timestamp,
     ) -> Result<Reply, Failure> {
         if let Some(owed) = logout.document.owed_answer.clone() {
-            return self.go_on_to_answer(logout, &owed, events, now).await;
+            return self.go_on_to_answer(logout, &owed, None, events, now).await;
         }
         events.extend(self.joined_again(&logout).await?);
         events.push(self.browser_here(again));
@@ -69,7 +69,7 @@ impl UseCases {
         match step {
             Step::Frames(legs) => {
                 let frames = self.frames_of(&logout, &legs).await?;
-                Ok(self.frames_page(frames, &logout))
+                Ok(self.frames_page(frames, None, &logout))
             }
             Step::AskIdp(leg) => self.ask_idp(&logout, leg, handle, now).await,
             Step::Wait(leg) => self.waiting(&logout, leg, handle, now).await,

@@ -65,7 +65,7 @@ impl UseCases {
         self.wait_for_all_told(logouts).await
     }
 
-    /// Ends a session of which a part does not read. Nobody is told, because it is not known who took
+    /// Ends a session of which a row does not read. Nobody is told, because it is not known who took
     /// part in it. `false`: somebody else has written it meanwhile.
     pub(super) async fn end_damaged(
         &self,
@@ -119,7 +119,8 @@ impl UseCases {
 
 impl LiveSession {
     fn of(session: BrowserSession) -> Self {
-        let mut idps: Vec<IdpId> = session.idp_sessions.into_iter().map(|held| held.idp).collect();
+        let held = session.idp_sessions.into_iter().map(|held| held.idp);
+        let mut idps: Vec<IdpId> = held.chain(session.unreadable).collect();
         idps.sort_unstable();
         idps.dedup();
         Self {

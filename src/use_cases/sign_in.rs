@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::audit::{AuditEvent, AuditKind};
-use crate::change::{Change, PendingAuthnRequest, Relogin, VerifiedSignIn};
+use crate::change::{Change, PendingAuthnRequest, Relogin, VerifiedSignIn, Wanted};
 use crate::clock::Timestamp;
 use crate::connection::{Connection, LogoutRequestMatch};
 use crate::id::{BrowserSessionId, IdpSessionId};
@@ -13,7 +13,7 @@ use crate::logout::{Logout, Reason};
 use crate::oidc::{ErrorCode, LogoutScope, OAuthError};
 use crate::secret::{Token, TokenHash};
 use crate::session::BrowserSession;
-use crate::store::{CommitError, SessionKey};
+use crate::store::{CommitError, LogoutKey, SessionKey};
 use crate::use_cases::acs::used;
 use crate::use_cases::end_principal::Overtaken;
 use crate::use_cases::relogin_lock::lift;
@@ -84,6 +84,10 @@ impl UseCases {
                     return self.refuse_relogin(waiting, verified, by, now).await;
                 }
             };
+            if session.is_none() && self.signed_out_since(&pending, &verified, browser).await? {
+                let waiting = Waiting { pending, connection, held };
+                return self.ask_anew(waiting, now).await;
+            }
             let signed_in = self.plan_sign_in(&pending, &verified, session, &cookie, now).await?;
             let mut changes = signed_in.changes;
             // Where a NameID in a LogoutRequest tells nothing, the SessionIndexes must find the session.
@@ -135,6 +139,61 @@ impl UseCases {
             }
         }
         Err(Failure::Contended)
+    }
+
+    /// Whether the session of this browser was ended since the person was sent to the IdP, and the IdP has
+    /// not authenticated them since. The session is known by the cookie of a request that left before the
+    /// answer to the logout came, and by what the browser had when it was sent to the IdP. Whoever signs
+    /// in anew after a logout is welcome.
+    async fn signed_out_since(
+        &self,
+        pending: &PendingAuthnRequest,
+        verified: &VerifiedSignIn,
+        browser: &Browser,
+    ) -> Result<bool, Failure> {
+        let begun = pending.expires_at.minus(REQUEST_LIFETIME);
+        let overtakes = |logout: &Logout| {
+            // Time that is over is no wish to be signed out.
+            logout.document.reason != Reason::Expired
+                && logout.document.subject == verified.subject
+                && begun <= logout.created_at
+                && verified.facts.authn_instant <= logout.created_at
+        };
+        let keys = [
+            browser.session_hash().map(LogoutKey::EndedCookie),
+            pending.wanted.session.map(LogoutKey::EndedSession),
+        ];
+        for key in keys.into_iter().flatten() {
+            let ended = self.store().logout(key).await?.found;
+            if ended.is_some_and(|found| overtakes(&found.logout)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The IdP is to authenticate the person once more: what it said before rests on a session that was
+    /// signed out since.
+    async fn ask_anew(&self, waiting: Waiting, now: Timestamp) -> Result<Reply, Failure> {
+        let Waiting { pending, connection, held } = waiting;
+        let record = AuditEvent::new(AuditKind::SignInRefused)
+            .client(&pending.wanted.request.client_id)
+            .idp(&pending.idp)
+            .detail("this browser has signed out meanwhile: the IdP is asked again");
+        let take = held.map(|handle| Change::TakeHeldSignIn { handle: handle.hash() });
+        let mut changes: Vec<Change> = take.into_iter().collect();
+        changes
+            .extend([Change::TakeAuthnRequest { id: pending.id.clone() }, Change::Record(record)]);
+        self.store().commit(now, changes).await.map_err(used)?;
+        let wanted = Wanted {
+            force_authn: true,
+            authn_not_before: Some(now),
+            relogin: Relogin::Free,
+            ..pending.wanted
+        };
+        let reply = self.send_authn_request(wanted, &connection, now).await?;
+        let name = transaction_name(&pending.id);
+        Ok(reply.with(CookieChange::ClearTransaction { name }))
     }
 
     async fn has_session(&self, cookie: TokenHash) -> Result<bool, Failure> {

@@ -9,9 +9,10 @@ use crate::use_cases::{Failure, PageAnswer};
 /// `GET /connect/logout/{handle}`: the question, the frames, the wait or the end of one logout
 pub(super) async fn show(Path(handle): Path<String>, visit: Visit) -> Result<Response, PageError> {
     let (handle, use_cases) = (Token::received(&handle), visit.use_cases());
+    let mark = visit.params.single("request").ok().flatten();
     let reply = match visit.params.single("frames") {
-        Ok(Some("done")) => use_cases.frames_done(&handle).await,
-        _ => use_cases.logout_page(&handle, &visit.browser).await,
+        Ok(Some("done")) => use_cases.frames_done(&handle, mark).await,
+        _ => use_cases.logout_page(&handle, mark, &visit.browser).await,
     };
     visit.answer(reply)
 }

@@ -116,6 +116,7 @@ fn end(text: &str) -> crate::use_cases::LogoutEnd {
         state: LegState::Closed { outcome, detail: text.to_owned(), at: now },
         retried_at: None,
         tried_again_at: None,
+        answer_refused_at: None,
         asked: None,
         principal: None,
     };

@@ -136,6 +136,7 @@ impl Flow {
         let leg = self.logout.legs.iter_mut().find(|leg| leg.id == id)?;
         leg.asked = Some(asked);
         leg.tried_again_at = Some(self.now);
+        leg.answer_refused_at = None;
         if never_asked {
             self.close(id, silent, "asked when the person wished it, no answer yet".to_owned());
         }
@@ -161,11 +162,25 @@ impl Flow {
             LegState::Due { .. } => leg.is_by_soap(),
             LegState::Planned => false,
         };
+        if !answer.proven {
+            self.note_refusal(id, &answer.detail);
+        }
         if counts {
             self.close(id, answer.outcome, answer.detail);
             if let Some(leg) = self.logout.legs.iter_mut().find(|leg| leg.id == id) {
                 leg.tried_again_at = None;
             }
+        }
+    }
+
+    /// One refused answer to a request is on record. The browser that asked can bring any number of them.
+    fn note_refusal(&mut self, id: LegId, reason: &str) {
+        let legs = &mut self.logout.legs;
+        let Some(leg) = legs.iter_mut().find(|leg| leg.id == id) else { return };
+        if leg.asked.is_some() && leg.answer_refused_at.is_none() {
+            leg.answer_refused_at = Some(self.now);
+            let refused = describe(AuditKind::LogoutAnswerRefused, self.before.id, leg);
+            self.records.push(refused.detail(reason));
         }
     }
 

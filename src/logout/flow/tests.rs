@@ -68,6 +68,7 @@ fn logout(legs: Vec<(Party, LegState)>) -> Logout {
         state,
         retried_at: None,
         tried_again_at: None,
+        answer_refused_at: None,
         asked: None,
         principal: None,
     };

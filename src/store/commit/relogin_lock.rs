@@ -44,9 +44,10 @@ impl SealedStore {
         let record = any(
             "RecordLiftedReloginLock",
             "INSERT INTO audit \
-             (id, at, kind, browser_session_id, logout_id, client_id, idp_id, detail) \
-             SELECT $1, $2, $3, $4, logout_id, $5, idp_id, $6 FROM relogin_lock \
-             WHERE leg_id = $7",
+             (id, at, kind, browser_session_id, logout_id, client_id, idp_id, detail, place) \
+             SELECT $1, $2, $3, $4, l.logout_id, $5, l.idp_id, $6, \
+             (SELECT COALESCE(MAX(a.place), 0) + 1 FROM audit a WHERE a.logout_id = l.logout_id) \
+             FROM relogin_lock l WHERE l.leg_id = $7",
             vec![
                 EventId::new(at, &self.rng).to_string().into(),
                 at.into(),

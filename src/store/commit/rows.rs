@@ -123,8 +123,9 @@ impl SealedStore {
         one(
             "Record",
             "INSERT INTO audit \
-             (id, at, kind, browser_session_id, logout_id, client_id, idp_id, detail) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+             (id, at, kind, browser_session_id, logout_id, client_id, idp_id, detail, place) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, \
+             (SELECT COALESCE(MAX(place), 0) + 1 FROM audit WHERE logout_id = $5))",
             vec![
                 EventId::new(at, &self.rng).to_string().into(),
                 at.into(),

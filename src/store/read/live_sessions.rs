@@ -11,13 +11,13 @@ use crate::store::{Query, Snapshot, StoreError, Value};
 #[derive(Clone, Debug)]
 pub struct SessionPage {
     pub sessions: Vec<BrowserSession>,
-    /// Those of which a part does not read.
+    /// Those of which the rows themselves do not read.
     pub damaged: Vec<DamagedSession>,
     /// There may be more after this one.
     pub more_after: Option<BrowserSessionId>,
 }
 
-/// A session of which a part does not read. It can be ended, though it is not known who took part.
+/// A session of which a row does not read. It can be ended, though it is not known who took part.
 #[derive(Clone, Copy, Debug)]
 pub struct DamagedSession {
     pub id: BrowserSessionId,
@@ -143,7 +143,8 @@ impl SealedStore {
         Ok(read)
     }
 
-    /// Those of the sessions that are `meant`. One that is damaged does not hide the others.
+    /// Those of the sessions that are `meant`, as far as they can be read. One that cannot be read at all
+    /// does not hide the others.
     async fn sessions_by_id(
         &self,
         ids: &[BrowserSessionId],
@@ -156,7 +157,7 @@ impl SealedStore {
         let mut found = SessionPage { sessions: Vec::new(), damaged: Vec::new(), more_after: None };
         for (place, id) in ids.iter().enumerate() {
             let first = place * per_session;
-            match self.session_in(&snapshot, first) {
+            match self.readable_session_in(&snapshot, first) {
                 Ok(session) => found.sessions.extend(session.filter(|held| meant(held, now))),
                 Err(error) => {
                     tracing::error!(session.id = %id, "{error}");

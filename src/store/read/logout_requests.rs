@@ -60,12 +60,12 @@ impl SealedStore {
     }
 
     /// The logouts of sessions that held a sign-in of this name by this IdP, whatever its qualifiers, each
-    /// with that sign-in; the newest 256.
+    /// with that sign-in if it can be read; the newest 256.
     pub async fn logouts_of_name(
         &self,
         idp: &IdpId,
         name: &str,
-    ) -> Result<Vec<(LogoutId, SignedIn)>, StoreError> {
+    ) -> Result<Vec<(LogoutId, Option<SignedIn>)>, StoreError> {
         let sql = "SELECT o.id AS logout_id, i.id, i.sealed FROM idp_session i \
                    JOIN logout o ON o.browser_session_id = i.browser_session_id \
                    WHERE i.principal_hash = $1 ORDER BY o.id DESC LIMIT 256";
@@ -79,7 +79,7 @@ impl SealedStore {
         &self,
         idp: &IdpId,
         indexes: &[SessionIndex],
-    ) -> Result<Vec<(LogoutId, SignedIn)>, StoreError> {
+    ) -> Result<Vec<(LogoutId, Option<SignedIn>)>, StoreError> {
         let sql = "SELECT o.id AS logout_id, i.id, i.sealed FROM session_index s \
                    JOIN idp_session i ON i.browser_session_id = s.browser_session_id \
                    JOIN logout o ON o.browser_session_id = s.browser_session_id \
@@ -96,10 +96,10 @@ impl SealedStore {
     fn logouts_and_sign_ins(
         &self,
         snapshot: &Snapshot,
-    ) -> Result<Vec<(LogoutId, SignedIn)>, StoreError> {
+    ) -> Result<Vec<(LogoutId, Option<SignedIn>)>, StoreError> {
         let logout = |row: &Row| {
             let place = place::idp_session(row.text("id")?);
-            Ok((row.parse("logout_id")?, self.unseal(&place, row.bytes("sealed")?)?))
+            Ok((row.parse("logout_id")?, self.unseal(&place, row.bytes("sealed")?).ok()))
         };
         table(snapshot, 0).iter().map(logout).collect()
     }

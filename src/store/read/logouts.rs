@@ -17,7 +17,9 @@ pub enum LogoutKey {
     RelayState(TokenHash),
     /// The ID of one of its LogoutRequests.
     RequestId(String),
-    /// The cookie of the browser session that it ended.
+    /// The browser session that it ended.
+    EndedSession(BrowserSessionId),
+    /// The cookie of that session, or the one before it.
     EndedCookie(TokenHash),
     /// The `sid` of the browser session that it ended.
     EndedSid(String),
@@ -81,9 +83,13 @@ impl LogoutKey {
             Self::RequestId(id) => {
                 (logout_sql!("o.id = (SELECT logout_id FROM leg WHERE request_id = $1)"), id.into())
             }
+            Self::EndedSession(id) => {
+                (logout_sql!("o.browser_session_id = $1"), id.to_string().into())
+            }
             Self::EndedCookie(hash) => (
                 logout_sql!(
-                    "o.browser_session_id = (SELECT id FROM browser_session WHERE cookie_hash = $1)"
+                    "o.browser_session_id IN (SELECT id FROM browser_session \
+                     WHERE cookie_hash = $1 OR former_cookie_hash = $1)"
                 ),
                 hash.into(),
             ),
@@ -191,10 +197,10 @@ impl SealedStore {
         table(&snapshot, 0).iter().map(summary).collect()
     }
 
-    /// What was recorded of one logout, in order.
+    /// What was recorded of one logout, in the order in which it was decided.
     pub async fn events_of(&self, logout: LogoutId) -> Result<Vec<RecordedEvent>, StoreError> {
         let sql = "SELECT at, kind, client_id, idp_id, detail FROM audit \
-                   WHERE logout_id = $1 ORDER BY at, id";
+                   WHERE logout_id = $1 ORDER BY place, at, id";
         let params = vec![logout.to_string().into()];
         let snapshot = self.engine.select(vec![query(sql, params)]).await?;
         let event = |row: &Row| {

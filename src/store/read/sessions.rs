@@ -11,6 +11,9 @@ use crate::store::{Query, Row, Snapshot, StoreError, Value};
 #[derive(Clone, Debug)]
 pub enum SessionKey {
     Cookie(TokenHash),
+    /// As above, or the value that the newest sign-in has replaced: a request may have been under way
+    /// with it. Good enough to end a session or to renew it, and not to be let in by it.
+    CookieOrFormer(TokenHash),
     Id(BrowserSessionId),
     Sid(String),
 }
@@ -27,25 +30,24 @@ pub struct UsableToken {
 const QUERIES_PER_SESSION: usize = 3;
 
 macro_rules! session_sql {
-    ($key:literal) => {
+    ($condition:literal) => {
         [
             concat!(
-                "SELECT id, version, sid, subject, created_at, idle_until, expires_at, ended_at \
-                 FROM browser_session WHERE ",
-                $key,
-                " = $1"
+                "SELECT b.id, b.version, b.sid, b.subject, b.created_at, b.idle_until, b.expires_at, \
+                 b.ended_at FROM browser_session b WHERE ",
+                $condition
             ),
             concat!(
                 "SELECT i.id, i.idp_id, i.sealed FROM idp_session i \
-                 JOIN browser_session b ON b.id = i.browser_session_id WHERE b.",
-                $key,
-                " = $1 ORDER BY i.id"
+                 JOIN browser_session b ON b.id = i.browser_session_id WHERE ",
+                $condition,
+                " ORDER BY i.id"
             ),
             concat!(
                 "SELECT a.id, a.client_id, a.created_at FROM app_session a \
-                 JOIN browser_session b ON b.id = a.browser_session_id WHERE b.",
-                $key,
-                " = $1 ORDER BY a.id"
+                 JOIN browser_session b ON b.id = a.browser_session_id WHERE ",
+                $condition,
+                " ORDER BY a.id"
             ),
         ]
     };
@@ -54,16 +56,19 @@ macro_rules! session_sql {
 impl SessionKey {
     pub(super) fn queries(self) -> [Query; QUERIES_PER_SESSION] {
         let (sql, value): (_, Value) = match self {
-            Self::Cookie(hash) => (session_sql!("cookie_hash"), hash.into()),
-            Self::Id(id) => (session_sql!("id"), id.to_string().into()),
-            Self::Sid(sid) => (session_sql!("sid"), sid.into()),
+            Self::Cookie(hash) => (session_sql!("b.cookie_hash = $1"), hash.into()),
+            Self::CookieOrFormer(hash) => {
+                (session_sql!("(b.cookie_hash = $1 OR b.former_cookie_hash = $1)"), hash.into())
+            }
+            Self::Id(id) => (session_sql!("b.id = $1"), id.to_string().into()),
+            Self::Sid(sid) => (session_sql!("b.sid = $1"), sid.into()),
         };
         sql.map(|sql| query(sql, vec![value.clone()]))
     }
 }
 
 impl SealedStore {
-    /// A live browser session.
+    /// A live browser session, as far as it can be read.
     pub async fn browser_session(
         &self,
         key: SessionKey,
@@ -72,13 +77,29 @@ impl SealedStore {
         Ok(At { now, found: found.filter(|session| session.is_live(now)) })
     }
 
-    /// A browser session that a logout can end, live or lapsed.
+    /// A browser session that a logout can end, live or lapsed, as far as it can be read.
     pub async fn session_to_end(
         &self,
         key: SessionKey,
     ) -> Result<At<Option<BrowserSession>>, StoreError> {
         let snapshot = self.engine.select(key.queries().into()).await?;
-        let found = self.session_in(&snapshot, 0)?.filter(BrowserSession::can_be_ended);
+        let found = self.readable_session_in(&snapshot, 0)?;
+        let found = found.filter(BrowserSession::can_be_ended);
+        Ok(At { now: snapshot.now, found })
+    }
+
+    /// The live browser session of a cookie, to sign somebody in by it.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if a part of it does not read, too.
+    pub async fn whole_browser_session(
+        &self,
+        cookie: TokenHash,
+    ) -> Result<At<Option<BrowserSession>>, StoreError> {
+        let queries = SessionKey::Cookie(cookie).queries();
+        let snapshot = self.engine.select(queries.into()).await?;
+        let found = self.readable_session_in(&snapshot, 0)?;
+        let found = whole(found.filter(|session| session.is_live(snapshot.now)))?;
         Ok(At { now: snapshot.now, found })
     }
 
@@ -94,13 +115,14 @@ impl SealedStore {
     }
 
     /// The sessions of a cookie and of a hint's `sid` that a logout can end, live or lapsed, from one
-    /// snapshot.
+    /// snapshot, as far as they can be read.
     pub async fn sessions_to_end(
         &self,
         cookie: Option<TokenHash>,
         sid: Option<&str>,
     ) -> Result<At<[Option<BrowserSession>; 2]>, StoreError> {
-        let keys = [cookie.map(SessionKey::Cookie), sid.map(|sid| SessionKey::Sid(sid.into()))];
+        let keys =
+            [cookie.map(SessionKey::CookieOrFormer), sid.map(|sid| SessionKey::Sid(sid.into()))];
         let asked = keys.clone().map(|key| key.is_some());
         let queries = keys.into_iter().flatten().flat_map(SessionKey::queries).collect();
         let snapshot = self.engine.select(queries).await?;
@@ -108,7 +130,8 @@ impl SealedStore {
         let mut first = 0;
         for (slot, asked) in found.iter_mut().zip(asked) {
             if asked {
-                *slot = self.session_in(&snapshot, first)?.filter(BrowserSession::can_be_ended);
+                let session = self.readable_session_in(&snapshot, first)?;
+                *slot = session.filter(BrowserSession::can_be_ended);
                 first += QUERIES_PER_SESSION;
             }
         }
@@ -144,22 +167,27 @@ impl SealedStore {
         Ok(At { now, found: Some(token) })
     }
 
-    /// The session whose three queries begin at `first`.
-    pub(super) fn session_in(
+    /// The session whose three queries begin at `first`, live or not, as far as it can be read: it must
+    /// come to its end in any case.
+    pub(super) fn readable_session_in(
         &self,
         snapshot: &Snapshot,
         first: usize,
     ) -> Result<Option<BrowserSession>, StoreError> {
-        let Some(session) = session_alone(snapshot, first)? else { return Ok(None) };
-        let idp = |row| self.idp_session(row);
-        Ok(Some(BrowserSession {
-            idp_sessions: table(snapshot, first + 1).iter().map(idp).collect::<Result<_, _>>()?,
-            app_sessions: table(snapshot, first + 2)
-                .iter()
-                .map(app_session)
-                .collect::<Result<_, _>>()?,
-            ..session
-        }))
+        let Some(mut session) = session_alone(snapshot, first)? else { return Ok(None) };
+        for row in table(snapshot, first + 1) {
+            match self.idp_session(row) {
+                Ok(held) => session.idp_sessions.push(held),
+                Err(error) => {
+                    let idp: IdpId = row.parse("idp_id")?;
+                    tracing::error!(session.id = %session.id, idp.id = %idp, "{error}");
+                    session.unreadable.push(idp);
+                }
+            }
+        }
+        let apps = table(snapshot, first + 2).iter().map(app_session);
+        session.app_sessions = apps.collect::<Result<_, _>>()?;
+        Ok(Some(session))
     }
 
     fn idp_session(&self, row: &Row) -> Result<IdpSession, StoreError> {
@@ -169,6 +197,17 @@ impl SealedStore {
             idp: row.parse::<IdpId>("idp_id")?,
             signed_in: self.unseal(&place::idp_session(id), row.bytes("sealed")?)?,
         })
+    }
+}
+
+/// A session, if nothing of it is unreadable.
+pub(super) fn whole(found: Option<BrowserSession>) -> Result<Option<BrowserSession>, StoreError> {
+    match found {
+        Some(session) if !session.unreadable.is_empty() => {
+            let what = format!("a part of session {} cannot be opened", session.id);
+            Err(StoreError::Corrupt(what))
+        }
+        found => Ok(found),
     }
 }
 
@@ -189,6 +228,7 @@ pub(super) fn session_alone(
         ended_at: row.optional_int("ended_at")?.map(Timestamp::from_micros),
         idp_sessions: Vec::new(),
         app_sessions: Vec::new(),
+        unreadable: Vec::new(),
     }))
 }
 

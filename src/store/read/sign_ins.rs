@@ -1,3 +1,4 @@
+use super::sessions::whole;
 use super::{At, SessionKey, parse_json, query, table};
 use crate::change::{Code, Grant, PendingAuthnRequest, VerifiedSignIn, Wanted};
 use crate::id::BrowserSessionId;
@@ -27,10 +28,12 @@ impl SealedStore {
         cookie: Option<TokenHash>,
     ) -> Result<At<(Option<PendingAuthnRequest>, Option<BrowserSession>)>, StoreError> {
         let mut queries = vec![query(AUTHN_REQUEST, vec![id.into()])];
-        queries.extend(cookie.into_iter().flat_map(|hash| SessionKey::Cookie(hash).queries()));
+        queries
+            .extend(cookie.into_iter().flat_map(|hash| SessionKey::CookieOrFormer(hash).queries()));
         let snapshot = self.engine.select(queries).await?;
         let request = pending(&snapshot)?;
-        let session = self.session_in(&snapshot, 1)?.filter(BrowserSession::can_be_ended);
+        let session = self.readable_session_in(&snapshot, 1)?;
+        let session = whole(session.filter(BrowserSession::can_be_ended))?;
         Ok(At { now: snapshot.now, found: (request, session) })
     }
 
@@ -73,7 +76,9 @@ impl SealedStore {
             Some(row) => Some(RedeemableCode {
                 code: issued_code(row, hash)?,
                 redeemed: row.optional_int("redeemed_at")?.is_some(),
-                session: self.session_in(&snapshot, 1)?.filter(|session| session.is_live(now)),
+                session: whole(
+                    self.readable_session_in(&snapshot, 1)?.filter(|session| session.is_live(now)),
+                )?,
             }),
             None => None,
         };

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sloop::connection::{BrowserBinding, IdpSettings};
+use sloop::connection::{BrowserBinding, Fallback, IdpSettings};
 use sloop::mock_idp::{Options, Slo};
 use sloop::paths::API_IDENTITY_PROVIDERS;
 
 use super::{home, idp_leg, leads_to, signed_in};
 use crate::both;
-use crate::support::idp_key::{By, IdpKey};
+use crate::support::browser::Page;
+use crate::support::idp_key::{self, Asked, By, IdpKey};
 use crate::support::world::{On, Setting, World};
 
 const ASLO: &str = "urn:oasis:names:tc:SAML:2.0:protocol:ext:async-slo";
@@ -63,6 +64,38 @@ async fn not_waited_for(on: On) {
         assert_eq!(leads_to(&page), home(&app));
         assert_eq!(idp_leg(&world).await, "confirmed (Success, signed)");
         assert_eq!(world.settled().await.outcome.as_str(), "complete");
+    }
+}
+
+both!(the_page_of_the_logout_sends_there_again_what_may_be_lost, lost);
+async fn lost(on: On) {
+    for slo in [Slo::Redirect, Slo::None] {
+        let world = Setting::on(on).idp(Options { slo, ..Options::default() }).begin().await;
+        let elsewhere = Fallback::Url("https://idp.example/goodbye".into());
+        idp_key::settle(&world, IdpSettings { fallback: elsewhere, ..asynchronous() }).await;
+        let app = world.app("app-one").await;
+        let mut ada = signed_in(&world, &app, "ada").await;
+        let question = app.logout_url(&[("client_id", &app.client_id)]).await;
+        let question = ada.browser.open(question.as_str()).await;
+        // Her browser never gets where the answer to her yes sends it, and she loads the page again.
+        let onward = ada.browser.submit(&question, &[("answer", "yes")]).await.refresh().unwrap();
+        let said = idp_leg(&world).await;
+        assert!(said.starts_with("unconfirmed"), "{said}");
+        let same = |page: &Page| match slo {
+            Slo::None => page.location().as_ref() == Some(&onward),
+            _ => Asked::of(page).request.id == Asked::of_url(&onward).request.id,
+        };
+        for _ in 0..2 {
+            let page = ada.browser.get(question.url.as_str()).await;
+            assert!(same(&page), "{}", page.summary());
+        }
+        // Whoever comes later has been there.
+        world.clock.advance(Duration::from_secs(31));
+        let end = ada.browser.get(question.url.as_str()).await;
+        assert_eq!((end.status, end.location()), (200, None), "{}", end.summary());
+        assert!(end.text().contains("You are signed out here"), "{}", end.text());
+        assert_eq!((idp_leg(&world).await, world.logout_count().await), (said, 1));
+        assert!(!ada.is_in(&world, &app).await);
     }
 }
 

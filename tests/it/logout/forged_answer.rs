@@ -111,6 +111,46 @@ async fn wrong_relay_state(on: On) {
     assert!(story.legs.last().unwrap().said.starts_with("unconfirmed"), "{story:?}");
 }
 
+both!(any_number_of_refused_answers_is_one_event, one_event);
+async fn one_event(on: On) {
+    let world = World::on(on).await;
+    let key = IdpKey::connect(&world).await;
+    let stranger = IdpKey::stranger(&world);
+    let app = world.app("app-one").await;
+    let mut ada = signed_in(&world, &app, "ada").await;
+    let asked = ada.begin(&world, &app).await;
+    let right = asked.answer(&world, &key);
+    let unsigned = right.clone().with(|it| it.signer = None);
+    let forged = right.clone().with(|it| it.signer = Some(&stranger));
+    let before = world.audit().await.len();
+    let refusals = async || -> Vec<String> {
+        let audit = world.audit().await.into_iter();
+        let refused = audit.filter(|event| event.kind == "logout.answer_refused");
+        refused.map(|event| event.detail).collect()
+    };
+    for by in BOTH {
+        for answer in [&unsigned, &forged] {
+            let page = answer.deliver(&mut ada.browser, by).await;
+            assert_eq!(leads_to(&page), home(&app), "the person goes on each time");
+            assert!(idp_leg(&world).await.starts_with("unconfirmed"));
+        }
+    }
+    assert_eq!(refusals().await, ["Success, but nobody signed it"]);
+    // The right one counts after all of them, and none of them counts after it.
+    right.deliver(&mut ada.browser, By::Post).await;
+    assert_eq!(idp_leg(&world).await, "confirmed (Success, signed)");
+    let written = world.audit().await.len();
+    assert!(written - before < 8, "{written} - {before}");
+    for _ in 0..3 {
+        let page = forged.deliver(&mut ada.browser, By::Redirect).await;
+        assert_eq!(leads_to(&page), home(&app));
+    }
+    assert_eq!(idp_leg(&world).await, "confirmed (Success, signed)");
+    assert_eq!(world.audit().await.len(), written);
+    assert!(!ada.is_in(&world, &app).await);
+    assert_eq!(world.audit().await.len(), written);
+}
+
 fn deflated(bytes: &[u8]) -> String {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes).unwrap();

@@ -5,7 +5,7 @@ use sloop::paths;
 
 use super::{home, idp_leg, leads_to, signed_in};
 use crate::both;
-use crate::support::idp_key::{By, IdpKey};
+use crate::support::idp_key::{Asked, By, IdpKey};
 use crate::support::world::{On, Setting, World};
 
 const BOTH: [By; 2] = [By::Redirect, By::Post];
@@ -129,4 +129,43 @@ async fn end_page(on: On) {
     // It can be loaded again, and says the same.
     let again = ada.browser.open(end.url.as_str()).await;
     assert_eq!(again.text(), end.text());
+}
+
+both!(an_answer_that_is_nobodys_leads_to_the_logout_that_waits, several);
+async fn several(on: On) {
+    let world = World::on(on).await;
+    let key = IdpKey::connect(&world).await;
+    let app = world.app("app-one").await;
+    let mut ada = signed_in(&world, &app, "ada").await;
+    // A yes at the page of the logout, whose address is known therefore. The IdP does not answer.
+    let mut waiting = Vec::new();
+    for _ in 0..3 {
+        world.clock.advance(std::time::Duration::from_secs(2));
+        let tokens = world.sign_in(&mut ada.browser, &app, "ada").await;
+        ada.tokens = tokens;
+        let question = app.logout_url(&[("client_id", &app.client_id)]).await;
+        let question = ada.browser.open(question.as_str()).await;
+        let onward = ada.browser.submit(&question, &[("answer", "yes")]).await;
+        waiting.push((question.url.to_string(), Asked::of_url(&onward.refresh().unwrap())));
+    }
+    assert!(!ada.is_in(&world, &app).await);
+    let mangled = |asked: &Asked| {
+        let wrong = Some("nobody's".to_owned());
+        asked.answer(&world, &key).with(|it| it.relay_state = wrong)
+    };
+    let of_first = mangled(&waiting[0].1);
+    let page = of_first.deliver(&mut ada.browser, By::Redirect).await;
+    assert_eq!(leads_to(&page), waiting[2].0, "the newest of those that wait");
+    // She does not wait for the answer to the newest, nor to the second.
+    for (address, at) in [(&waiting[2].0, 1), (&waiting[1].0, 0)] {
+        let page = ada.browser.get(address).await;
+        ada.browser.submit(&page, &[("answer", "continue")]).await;
+        let page = of_first.deliver(&mut ada.browser, By::Redirect).await;
+        assert_eq!(leads_to(&page), waiting[at].0, "the one that waits");
+    }
+    let page = ada.browser.get(&waiting[0].0).await;
+    ada.browser.submit(&page, &[("answer", "continue")]).await;
+    let page = of_first.deliver(&mut ada.browser, By::Redirect).await;
+    assert_eq!(leads_to(&page), waiting[2].0, "of those that are over, the newest");
+    assert!(world.outcomes().await.contains(&"IdP corp: no_answer".to_owned()));
 }

@@ -65,7 +65,8 @@ async fn damaged(on: On) {
     all.through(&mut world.browser(), By::Redirect).await;
 
     assert!(!whole.is_in(&world, &app).await);
-    assert_eq!((world.logout_count().await, ended_sessions(&world).await), (1, 2));
+    assert_eq!((world.logout_count().await, ended_sessions(&world).await), (2, 2));
+    assert!(!app.is_signed_in(broken.sid()).await);
     assert_eq!(app.userinfo(&broken.tokens.access_token).await.status, 401);
     assert!(bob.is_in(&world, &app).await);
 }

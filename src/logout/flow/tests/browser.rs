@@ -242,7 +242,7 @@ fn what_is_known_stays_until_the_answer_proves_something_else() {
     let settled = anew.clone().on([success(&anew, 0, true)], at(701)).logout;
     assert_eq!(outcomes(&settled), [Some(LegOutcome::Confirmed)]);
     let unproven = success(&asked, 0, false);
-    assert!(asked.clone().on([unproven], at(102)).changes.is_empty());
+    assert_eq!(outcomes(&asked.clone().on([unproven], at(102)).logout), outcomes(&asked));
     let proven = success(&asked, 0, true);
     let upgraded = asked.on([proven.clone()], at(103)).logout;
     assert_eq!(outcomes(&upgraded), [Some(LegOutcome::Confirmed)]);
@@ -251,6 +251,42 @@ fn what_is_known_stays_until_the_answer_proves_something_else() {
     let no = answered(&upgraded, 0, no);
     assert!(upgraded.on([no], at(104)).changes.is_empty());
     assert!(start.clone().on([proven], at(100)).changes.is_empty(), "nobody asked again");
+}
+
+#[test]
+fn one_refused_answer_to_each_question_is_on_record() {
+    let refusals = |decision: &Decision| {
+        let kinds = decision.changes.iter().filter_map(|change| match change {
+            Change::Record(event) => Some(event.kind),
+            _ => None,
+        });
+        kinds.filter(|kind| *kind == AuditKind::LogoutAnswerRefused).count()
+    };
+    let asked = logout(vec![idp(slo())]).on([here()], at(1)).logout;
+    let first = asked.clone().on([success(&asked, 0, false)], at(2));
+    assert_eq!(refusals(&first), 1);
+    // Also where the IdP's word was there before.
+    let confirmed = asked.clone().on([success(&asked, 0, true)], at(2)).logout;
+    let late = confirmed.clone().on([success(&asked, 0, false)], at(3));
+    assert_eq!((refusals(&late), outcomes(&late.logout)), (1, outcomes(&confirmed)));
+    for logout in [first.logout.clone(), late.logout] {
+        let again = logout.clone().on([success(&asked, 0, false)], at(4));
+        assert!(again.changes.is_empty(), "{:?}", again.changes);
+    }
+    // Another question is another matter.
+    let mut over = ended(idp(slo()).0, LegOutcome::NoAnswer);
+    for now in [at(100), at(700)] {
+        let asked = over.clone().on([again(&over)], now).logout;
+        let unproven = success(&asked, 0, false);
+        let refused = asked.on([unproven.clone()], now);
+        assert_eq!(refusals(&refused), 1, "{now}");
+        over = refused.logout;
+        assert!(over.clone().on([unproven], now).changes.is_empty());
+    }
+    // By SOAP the answer comes on our own connection, and the outcome says what it was worth.
+    let by_soap = logout(vec![soap()]);
+    let unproven = success(&by_soap, 0, false);
+    assert_eq!(refusals(&by_soap.on([unproven], at(2))), 0);
 }
 
 #[test]
@@ -300,7 +336,8 @@ fn an_idp_that_is_not_waited_for_is_asked_once_and_may_still_prove_it() {
     assert_eq!(asked.logout.clone().on([here()], at(2)).next, Next::Finish);
 
     let unproven = success(&asked.logout, 0, false);
-    assert!(asked.logout.clone().on([unproven], at(3)).changes.is_empty());
+    let refused = asked.logout.clone().on([unproven], at(3)).logout;
+    assert_eq!(outcomes(&refused), outcomes(&asked.logout));
     let proven = success(&asked.logout, 0, true);
     let done = asked.logout.on([proven], at(3)).logout;
     assert_eq!(outcomes(&done), [Some(LegOutcome::Confirmed)]);

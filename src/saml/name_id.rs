@@ -258,6 +258,31 @@ mod tests {
     }
 
     #[test]
+    fn a_qualifier_that_is_absent_is_that_of_the_context_and_another_is_another() {
+        let entity = |id| EntityId::parse(id).unwrap();
+        let (idp, sp) = (entity("https://idp.test"), entity("https://sp.test"));
+        for format in [None, Some(PERSISTENT), Some(TRANSIENT), Some(EMAIL_ADDRESS)] {
+            let bare = with("ada", [format, None, None, None]);
+            let same = |other: [Option<&str>; 4]| {
+                let other = with("ada", other);
+                let named = bare.names_same(&other, &idp, &sp);
+                assert_eq!(other.names_same(&bare, &idp, &sp), named);
+                named
+            };
+            assert!(same([format, Some(idp.as_str()), None, None]), "{format:?}");
+            assert!(same([format, None, Some(sp.as_str()), Some("4711")]), "{format:?}");
+            assert!(!same([format, Some("https://another.test"), None, None]), "{format:?}");
+            assert!(!same([format, None, Some("https://another.test"), None]), "{format:?}");
+            assert!(!same([format, Some(""), None, None]), "empty is not absent: {format:?}");
+            assert!(!same([Some("urn:x"), None, None, None]), "{format:?}");
+        }
+        let (bare, spelled) =
+            (with("ada", [None; 4]), with("ada", [Some(UNSPECIFIED), None, None, None]));
+        assert!(bare.names_same(&spelled, &idp, &sp));
+        assert!(!bare.names_same(&with("Ada", [None; 4]), &idp, &sp));
+    }
+
+    #[test]
     fn only_the_transient_format_is_transient_and_debug_hides_the_value() {
         let transient = with("secret", [Some(TRANSIENT), None, None, None]);
         assert!(transient.is_transient());

@@ -140,13 +140,13 @@ async fn cookies(on: On) {
     }
 }
 
-both!(an_app_that_hangs_keeps_nobody, hangs);
-async fn hangs(on: On) {
+both!(who_goes_on_before_a_frame_has_loaded_gets_home, goes_on);
+async fn goes_on(on: On) {
     let world = World::on(on).await;
     let app = world.framed_app("app-one").await;
     let mut ada = signed_in(&world, &app, "ada").await;
     let page = page(&world, &app, &mut ada).await;
-    // No frame has loaded when the time is over.
+    // No frame has loaded yet.
     let onward = page.refresh().unwrap();
     let at_idp = ada.browser.click(&page, onward.as_str()).await;
     let end = ada.browser.settle(at_idp).await;

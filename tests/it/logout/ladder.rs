@@ -162,6 +162,33 @@ async fn next_rung(on: On) {
     assert_eq!(world.idp.sessions(), []);
 }
 
+both!(an_idp_that_leads_back_to_us_is_no_loop, no_loop);
+async fn no_loop(on: On) {
+    let world = World::on(on).await;
+    let app = world.app("app-one").await;
+    let target = app.post_logout_redirect_uri();
+    let fields = [("client_id", "app-one"), ("post_logout_redirect_uri", target.as_str())];
+    let again = app.logout_url(&fields).await.to_string();
+    let ours = [sloop::paths::SAML_LOGOUT, sloop::paths::V2_LOGOUT].map(|path| world.url(path));
+    for slo_url in ours.into_iter().chain([again]) {
+        let settings =
+            IdpSettings { slo_url: Some(slo_url.parse().unwrap()), ..IdpSettings::default() };
+        idp_key::settle(&world, settings).await;
+        let mut ada = signed_in(&world, &app, "ada").await;
+        let (hint, before) = (ada.hint().to_owned(), ada.browser.history().len());
+
+        // The test's browser gives up after twenty hops.
+        world.sign_out(&mut ada.browser, &app, &hint).await;
+
+        let hops = ada.browser.history().len() - before;
+        assert!(hops <= 6, "{slo_url}: {hops}");
+        assert!(!ada.is_in(&world, &app).await, "{slo_url}");
+        eventually("the app's token", async || !app.is_signed_in(ada.sid()).await).await;
+        assert!(!idp_leg(&world).await.starts_with("confirmed"), "{slo_url}");
+    }
+    assert_eq!(world.logout_count().await, 3, "one for each");
+}
+
 both!(every_session_index_of_the_session_is_sent, several_indexes);
 async fn several_indexes(on: On) {
     let world = World::on(on).await;

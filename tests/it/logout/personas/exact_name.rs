@@ -55,7 +55,10 @@ async fn asserted(
 ) -> (SignedIn, SessionIndex) {
     let mut browser = world.browser();
     let (attempt, asked) = ask(forger, &mut browser, app).await;
-    let said = forger.says(&asked, &name.value);
+    let mut said = forger.says(&asked, &name.value);
+    // As Keycloak writes it: of its session, and of the client there. Nobody takes it apart.
+    said.session_index =
+        said.session_index.map(|session| format!("{session}::{}", asked.request.id));
     let plain = forger.signed(&said, Sign::Nothing);
     let start = plain.find("<saml:NameID").unwrap();
     let end = start + plain[start..].find("</saml:NameID>").unwrap();

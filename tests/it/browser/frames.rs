@@ -10,6 +10,7 @@ use super::{Sites, is_signed_in, sign_in};
 use crate::both;
 use crate::support::chromium::{Chromium, ThirdPartyCookies};
 use crate::support::rp::RelyingParty;
+use crate::support::simplesamlphp::{LogoutType, Options, SimpleSamlPhp};
 use crate::support::world::On;
 
 /// The app keeps its session in a cookie that may be sent from frames.
@@ -122,4 +123,41 @@ async fn idp_frame(on: On) {
     chromium.run("return window.shown").await;
     let said = chromium.violations().await;
     assert!(said.iter().any(|line| line.contains("frame-ancestors")), "{said:?}");
+}
+
+both!(simplesamlphps_own_page_of_frames_reaches_us_and_our_apps, real_page);
+async fn real_page(on: On) {
+    let base_url = "https://ssp.example";
+    let options =
+        Options { base_url: Some(base_url), logout_type: LogoutType::Frames, ..Options::default() };
+    let (sites, idp) = tokio::join!(Sites::on(on), SimpleSamlPhp::start(options));
+    sites.front.serve(base_url, idp.address());
+    idp.trust(&sites.world.get(paths::SAML_METADATA).await.body);
+    sites.world.connect_by(&idp.metadata().await, "").await;
+    let (one, framed) = (sites.app("one").await, sites.framed_app("framed").await);
+    let chromium = sites.chromium().await;
+    let attempt = one.begin(&[]).await;
+    chromium.open(attempt.url.as_str()).await;
+    chromium.fill("username", "ada").await;
+    chromium.fill("password", "secret").await;
+    chromium.press("Login").await;
+    let callback = chromium.arrives(&one.redirect_uri()).await;
+    one.finish(&attempt, &callback).await.unwrap();
+    sign_in(&chromium, &sites, &framed, "nobody is asked").await;
+    assert!(is_signed_in(&chromium, &one).await);
+
+    let (logout, its_end) = idp.logout_url();
+    chromium.open(&logout).await;
+    chromium.press("Yes, all services").await;
+
+    // Its own script saw that we were done, and went on: our pages showed, and no cookie was needed.
+    chromium.arrives(&its_end).await;
+    assert_eq!(framed.loaded_frames().len(), 1);
+    assert_eq!(sites.world.settled().await.outcome.as_str(), "partial");
+    let outcomes = ["app one: confirmed", "app framed: unconfirmed", "IdP corp: confirmed"];
+    assert_eq!(sites.world.outcomes().await, outcomes);
+    assert_eq!(chromium.violations().await, Vec::<String>::new());
+    assert!(!is_signed_in(&chromium, &one).await);
+    chromium.open(one.begin(&[]).await.url.as_str()).await;
+    chromium.text_once(|text| text.contains("Enter your username and password")).await;
 }

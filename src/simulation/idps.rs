@@ -215,7 +215,7 @@ impl World<'_> {
         let mut held = self.browsers[browser].transactions.iter();
         if let Some((_, handle)) = held.find(|(held, _)| *held == name) {
             let handle = handle.clone();
-            self.mail.push(Mail::Page { browser, handle });
+            self.mail.push(Mail::Page { browser, handle, mark: None });
         }
     }
 

@@ -25,8 +25,15 @@ impl SealedStore {
         #[cfg(test)]
         self.engine.show(&changes);
         let mut statements = Vec::with_capacity(changes.len() + 1);
-        for change in changes {
-            self.write(change, now, &mut statements);
+        for (position, change) in (0..).zip(changes) {
+            match change {
+                // Events of one transaction keep their order.
+                Change::Record(event) => statements.push(self.record(event, now.shifted(position))),
+                Change::LiftReloginLock { leg, event } => {
+                    statements.extend(self.lift_relogin_lock(leg, event, now.shifted(position)));
+                }
+                change => self.write(change, now, &mut statements),
+            }
         }
         self.engine.apply(statements).await
     }

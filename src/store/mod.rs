@@ -7,7 +7,6 @@
 
 mod cleanup;
 mod commit;
-mod event_times;
 mod migrations;
 mod open;
 mod postgres;

@@ -5,7 +5,6 @@ use crate::keys::{Kek, keyed_hash};
 use crate::oidc::Subject;
 use crate::rng::Rng;
 use crate::saml::{NameId, SessionIndex};
-use crate::store::event_times::EventTimes;
 use crate::store::{Store, StoreError};
 
 /// A [`Store`] with the key that seals its columns.
@@ -14,12 +13,11 @@ pub struct SealedStore {
     pub(super) engine: Store,
     pub(super) kek: Kek,
     pub(super) rng: Rng,
-    pub(super) event_times: EventTimes,
 }
 
 impl SealedStore {
     pub fn new(engine: Store, kek: Kek, rng: Rng) -> Self {
-        Self { engine, kek, rng, event_times: EventTimes::default() }
+        Self { engine, kek, rng }
     }
 
     /// Whether the database answers.

@@ -40,7 +40,7 @@ impl SealedStore {
         event: AuditEvent,
         now: Timestamp,
     ) -> [Statement; 2] {
-        let (leg, at) = (leg.to_string(), self.event_times.next(now));
+        let leg = leg.to_string();
         let record = any(
             "RecordLiftedReloginLock",
             "INSERT INTO audit \
@@ -49,8 +49,8 @@ impl SealedStore {
              (SELECT COALESCE(MAX(a.place), 0) + 1 FROM audit a WHERE a.logout_id = l.logout_id) \
              FROM relogin_lock l WHERE l.leg_id = $7",
             vec![
-                EventId::new(at, &self.rng).to_string().into(),
-                at.into(),
+                EventId::new(now, &self.rng).to_string().into(),
+                now.into(),
                 event.kind.as_str().into(),
                 event.browser_session.map(|id| id.to_string()).into(),
                 event.client.map(String::from).into(),

@@ -119,7 +119,6 @@ impl SealedStore {
     }
 
     pub(super) fn record(&self, event: AuditEvent, now: Timestamp) -> Statement {
-        let at = self.event_times.next(now);
         one(
             "Record",
             "INSERT INTO audit \
@@ -127,8 +126,8 @@ impl SealedStore {
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, \
              (SELECT COALESCE(MAX(place), 0) + 1 FROM audit WHERE logout_id = $5))",
             vec![
-                EventId::new(at, &self.rng).to_string().into(),
-                at.into(),
+                EventId::new(now, &self.rng).to_string().into(),
+                now.into(),
                 event.kind.as_str().into(),
                 event.browser_session.map(|id| id.to_string()).into(),
                 event.logout.map(|id| id.to_string()).into(),

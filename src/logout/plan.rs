@@ -80,6 +80,7 @@ pub fn legs(
         party,
         state,
         retried_at: None,
+        not_found_since: None,
         tried_again_at: None,
         asked: None,
         principal,

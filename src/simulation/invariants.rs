@@ -251,7 +251,7 @@ impl World<'_> {
             }
             LegOutcome::DeadLetter => {
                 let tried = self.now.since(since);
-                let longest = std::time::Duration::from_secs(4 * 3600);
+                let longest = std::time::Duration::from_secs(300);
                 assert!(tried + longest >= retry::GIVE_UP_AFTER, "I3: given up after {tried:?}");
             }
             other => panic!("I3: {client} is {other}"),

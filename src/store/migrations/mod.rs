@@ -10,7 +10,7 @@ use super::Kind;
 use crate::store::StoreError;
 
 /// Every version, the first one first.
-pub(super) const ALL: [(&str, Text); 8] = [
+pub(super) const ALL: [(&str, Text); 9] = [
     ("V1__initial", Text::Both(include_str!("V1__initial.sql"))),
     ("V2__metadata_source", Text::Both(include_str!("V2__metadata_source.sql"))),
     ("V3__relogin_lock", Text::Both(include_str!("V3__relogin_lock.sql"))),
@@ -25,6 +25,7 @@ pub(super) const ALL: [(&str, Text); 8] = [
     ("V6__session_index", Text::Both(include_str!("V6__session_index.sql"))),
     ("V7__lapsed_sessions", Text::Both(include_str!("V7__lapsed_sessions.sql"))),
     ("V8__apps_of_session", Text::Both(include_str!("V8__apps_of_session.sql"))),
+    ("V9__receiver", Text::Both(include_str!("V9__receiver.sql"))),
 ];
 
 /// The SQL of one version.

@@ -8,6 +8,7 @@ mod browsers;
 mod confirm;
 mod cross_site;
 mod deadline;
+mod delivery;
 mod end_page;
 mod end_session;
 mod ended_before;

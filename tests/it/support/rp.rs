@@ -45,6 +45,8 @@ pub struct RelyingParty {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Answer {
     Status(u16),
+    /// This status, and how many seconds to wait (`Retry-After`).
+    Later(u16, u32),
     /// Takes the request and never answers.
     Hang,
 }
@@ -155,6 +157,11 @@ impl RelyingParty {
     pub fn at(mut self, provider: Provider) -> Self {
         self.provider = provider;
         self
+    }
+
+    /// The provider was started again, and listens elsewhere.
+    pub fn provider_moved(&mut self, provider: Provider) {
+        self.provider = provider;
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -393,24 +400,27 @@ async fn load_frame(State(shared): State<Arc<Shared>>, headers: HeaderMap, uri: 
     }
 }
 
-async fn receive(
-    State(shared): State<Arc<Shared>>,
-    headers: HeaderMap,
-    body: String,
-) -> StatusCode {
+async fn receive(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: String) -> Response {
     let form = "application/x-www-form-urlencoded";
     let is_form = headers.get("content-type").is_some_and(|value| value == form);
     let fields: Vec<_> = url::form_urlencoded::parse(body.as_bytes()).collect();
     let token = match fields.as_slice() {
         [(name, token)] if is_form && name == "logout_token" => token.clone().into_owned(),
-        _ => return StatusCode::BAD_REQUEST,
+        _ => return StatusCode::BAD_REQUEST.into_response(),
     };
     lock(&shared.received).push(token);
     let answer = *lock(&shared.answer);
     match answer {
-        Answer::Status(status) => StatusCode::from_u16(status).expect("an HTTP status"),
+        Answer::Status(status) => status_of(status).into_response(),
+        Answer::Later(status, seconds) => {
+            (status_of(status), [("retry-after", seconds.to_string())]).into_response()
+        }
         Answer::Hang => std::future::pending().await,
     }
+}
+
+fn status_of(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).expect("an HTTP status")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 TARGETS = parse verify redirect_query inflate metadata decrypt
 
-.PHONY: help demo test simulate mutants flood fuzz bench lint
+.PHONY: help demo test simulate mutants flood kills fuzz bench lint
 
 help:  ## what can be made here
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ mutants:  ## a million changed messages: what is accepted says what was signed; 
 flood:  ## 100,000 forged LogoutRequests end nothing and write nothing; FORGED=n
 	@flags=$$(packaging/build-flags) && SLOOP_FORGED=$(or $(FORGED),100000) \
 		cargo test --locked --release --test it $$flags -- --nocapture cli::forged_load
+kills:  ## `sloop serve` is killed 200 times in the middle of logouts: nothing promised is lost; KILLS=n
+	@flags=$$(packaging/build-flags) && SLOOP_KILLS=$(or $(KILLS),200) \
+		cargo test --locked --test it $$flags -- --nocapture cli::kill::at_any_moment_on_sqlite
 
 fuzz:  ## fuzz TARGET=parse for SECONDS=600: parse verify redirect_query inflate metadata decrypt
 	@case " $(TARGETS) " in *" $(TARGET) "*) ;; *) echo "TARGET is one of: $(TARGETS)"; exit 1;; esac

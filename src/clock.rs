@@ -66,6 +66,14 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// Reads a date of HTTP in its preferred form (RFC 9110 5.6.7), `Sun, 06 Nov 1994 08:49:37 GMT`.
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        let parsed = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Some(Self(parsed.as_microsecond()))
+    }
+}
+
 /// RFC 3339 in UTC with whole seconds, which is also a valid `xs:dateTime` for SAML.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -107,6 +115,11 @@ impl Clock {
     /// shifted by it too, so that a test moves both.
     pub fn offset(&self) -> i64 {
         self.offset.load(Ordering::Relaxed)
+    }
+
+    /// Moves every holder of this clock back, as somebody does who sets a machine's time.
+    pub fn put_back(&self, by: Duration) {
+        self.offset.fetch_sub(micros(by), Ordering::Relaxed);
     }
 
     /// Moves every holder of this clock forward.

@@ -5,6 +5,9 @@
 mod browser;
 mod worker;
 
+use std::time::Duration;
+
+use super::retry::Jitter;
 use super::{Asked, Leg, LegOutcome, LegState, Logout, Party};
 use crate::audit::{AuditEvent, AuditKind};
 use crate::change::Change;
@@ -44,12 +47,15 @@ pub enum Event {
         asked: Asked,
     },
     DeadlinePassed,
-    /// A worker takes every leg that is due.
-    Leased,
+    /// A worker takes those of these legs that are due.
+    Leased {
+        legs: Vec<LegId>,
+    },
     /// A worker tried to tell a party.
     Tried {
         leg: LegId,
         attempt: Attempt,
+        jitter: Jitter,
     },
     /// Somebody wants the apps told again that were given up or said no.
     Retried,
@@ -75,6 +81,13 @@ pub enum Attempt {
     Refused(String),
     /// Connection, time-out, 5xx, 429: it may pass.
     Failed(String),
+    /// It may pass, and the party says when to come again (`Retry-After`, RFC 9110 10.2.3).
+    Later { why: String, pause: Duration },
+    /// 404 or 410: nothing is there, and it may be between two versions of the party.
+    NotFound(String),
+    /// Nothing left this machine: no place was free, or our own store did not answer. The party has
+    /// not failed.
+    NotSent(String),
     /// The party cannot be told any more.
     Gone(String),
 }
@@ -172,8 +185,8 @@ impl Flow {
             }
             Event::TriedAgain { leg, asked } => return self.try_again(leg, asked),
             Event::DeadlinePassed => self.deadline_passed(),
-            Event::Leased => return Some(Next::Tell(self.lease())),
-            Event::Tried { leg, attempt } => self.tried(leg, attempt),
+            Event::Leased { legs } => return Some(Next::Tell(self.lease(&legs))),
+            Event::Tried { leg, attempt, jitter } => self.tried(leg, attempt, jitter),
             Event::Retried => return Some(Next::Tell(self.retry())),
         }
         None

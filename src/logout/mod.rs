@@ -134,6 +134,9 @@ pub struct Leg {
     /// When somebody last had a party that was given up told again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retried_at: Option<Timestamp>,
+    /// Since when an app answers that there is nothing at its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_found_since: Option<Timestamp>,
     /// When the person had the IdP asked once more, after the leg was closed. Its outcome stays until
     /// a proven answer comes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -237,6 +240,14 @@ impl Leg {
     /// Whether it is an app that is told by a frame in the browser.
     pub fn is_frame(&self) -> bool {
         matches!(self.party, Party::App { channel: AppChannel::FrontChannel { .. }, .. })
+    }
+
+    /// Names the party among those that we tell ourselves: they are told fairly, each as many at a time.
+    pub fn receiver(&self) -> String {
+        match &self.party {
+            Party::App { client, .. } => format!("app {client}"),
+            Party::Idp { idp, .. } => format!("IdP {idp}"),
+        }
     }
 
     /// When a worker must look at this leg, if ever.

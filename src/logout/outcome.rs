@@ -152,6 +152,7 @@ mod tests {
             party: Party::App { client: "app".parse().unwrap(), channel: AppChannel::BackChannel },
             state,
             retried_at: None,
+            not_found_since: None,
             tried_again_at: None,
             answer_refused_at: None,
             asked: None,

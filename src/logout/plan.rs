@@ -83,6 +83,7 @@ pub fn legs(
         party,
         state,
         retried_at: None,
+        not_found_since: None,
         tried_again_at: None,
         answer_refused_at: None,
         asked: None,

@@ -1,32 +1,30 @@
 //! The only HTTP client: no redirects, no proxy from the environment, guarded addresses, limits.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header;
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OnceCell;
 use url::{Host, Url};
 
 use super::error::{ClientError, SendError};
 use super::guard::{GuardConfig, GuardedResolver};
+use super::places::{PER_HOST, Place, Places};
+use super::retry_after::RetryAfter;
 
-/// Requests under way at once: to one host, so that a dead one starves nobody, and in all.
-const PER_HOST: usize = 4;
-const GLOBAL: usize = 64;
 /// How much of an answer to a POST is read: its content means nothing, only the connection is kept.
 const DRAINED: u64 = 64 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(1);
-/// Hosts whose counters are kept before idle ones are forgotten.
-const REMEMBERED_HOSTS: usize = 1024;
 
 /// How long each part of a request may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     pub resolve: Duration,
     pub connect: Duration,
-    /// A whole POST, from the look-up of the name to the status; also the wait for a free slot.
+    /// The wait for a free place.
+    pub place: Duration,
+    /// A whole POST, from the look-up of the name to the status.
     pub send: Duration,
     /// A whole GET with its body: metadata of a federation is large.
     pub fetch: Duration,
@@ -37,6 +35,7 @@ impl Default for Timeouts {
         Self {
             resolve: Duration::from_secs(2),
             connect: Duration::from_secs(3),
+            place: Duration::from_secs(5),
             send: Duration::from_secs(10),
             fetch: Duration::from_secs(15),
         }
@@ -60,8 +59,7 @@ struct Inner {
     https: OnceCell<reqwest::Client>,
     /// Separate, because its resolver admits only what the operator allowed.
     http: OnceCell<reqwest::Client>,
-    global: Arc<Semaphore>,
-    hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
+    places: Places,
     /// The world that stands in for the network.
     #[cfg(test)]
     simulated: Option<super::simulated::Simulated>,
@@ -80,6 +78,7 @@ pub struct Request<'r> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
+    pub retry_after: Option<RetryAfter>,
 }
 
 /// What came back from a GET.
@@ -120,8 +119,7 @@ impl Client {
             roots: parse_roots(roots)?,
             https: OnceCell::new(),
             http: OnceCell::new(),
-            global: Arc::new(Semaphore::new(GLOBAL)),
-            hosts: Mutex::default(),
+            places: Places::default(),
             #[cfg(test)]
             simulated: None,
         })))
@@ -136,8 +134,7 @@ impl Client {
             roots: Vec::new(),
             https: OnceCell::new(),
             http: OnceCell::new(),
-            global: Arc::new(Semaphore::new(GLOBAL)),
-            hosts: Mutex::default(),
+            places: Places::default(),
             simulated: Some(world),
         }))
     }
@@ -156,16 +153,17 @@ impl Client {
         if let Some(world) = self.world() {
             return world.post_form(url, fields).await;
         }
-        let (client, _slot) = self.admit(url).await?;
+        let (client, place) = self.admit(url).await?;
         let sent = client.post(url.clone()).timeout(self.0.timeouts.send).form(fields).send();
-        let mut response = sent.await.map_err(SendError::of)?;
+        let mut response = place.note(sent.await.map_err(SendError::of))?;
         let status = response.status().as_u16();
+        let retry_after = RetryAfter::of(response.headers());
         if response.content_length().is_some_and(|length| length <= DRAINED) {
             // Only for the sake of the connection. The status stands even if this fails.
             let drain = async { while let Ok(Some(_)) = response.chunk().await {} };
             let _ = tokio::time::timeout(DRAIN_TIME, drain).await;
         }
-        Ok(Answer { status })
+        Ok(Answer { status, retry_after })
     }
 
     /// Fetches a document of at most `max` bytes. Redirects are not followed.
@@ -184,7 +182,7 @@ impl Client {
     /// As there.
     pub async fn get_newer(&self, request: Request<'_>, max: usize) -> Result<Fetched, SendError> {
         let Request { url, accept, newer_than: known } = request;
-        let (client, _slot) = self.admit(url).await?;
+        let (client, place) = self.admit(url).await?;
         // The body is never unpacked: what is limited is what would be allocated.
         let mut request = client
             .get(url.clone())
@@ -200,14 +198,14 @@ impl Client {
                 request = request.header(name, value);
             }
         }
-        let response = request.send().await.map_err(SendError::of)?;
+        let response = place.note(request.send().await.map_err(SendError::of))?;
         let status = response.status().as_u16();
         let validators = Validators::of(response.headers());
         Ok(Fetched { status, body: read(response, max).await?, validators })
     }
 
-    /// Chooses the connection pool and takes a slot, once the URL has been judged.
-    pub(super) async fn admit(&self, url: &Url) -> Result<(&reqwest::Client, Slot), SendError> {
+    /// Chooses the connection pool and takes a place, once the URL has been judged.
+    pub(super) async fn admit(&self, url: &Url) -> Result<(&reqwest::Client, Place), SendError> {
         let plain = match url.scheme() {
             "https" => false,
             "http" => true,
@@ -223,10 +221,9 @@ impl Client {
         if let Some(address) = literal {
             self.0.guard.check(address, plain)?;
         }
-        let slot = tokio::time::timeout(self.0.timeouts.send, self.slot(url))
-            .await
-            .map_err(|_| SendError::Busy)?;
-        Ok((self.pool(plain).await?, slot))
+        let place = tokio::time::timeout(self.0.timeouts.place, self.0.places.take(url));
+        let place = place.await.map_err(|_| SendError::Busy)?;
+        Ok((self.pool(plain).await?, place))
     }
 
     pub(super) fn timeouts(&self) -> Timeouts {
@@ -240,23 +237,6 @@ impl Client {
             tokio::task::spawn_blocking(move || inner.build(plain)).await
         });
         made.await.map_err(|_| SendError::Tls)
-    }
-
-    /// Waits for the host's turn first, so that a queue for one host holds no global slot.
-    async fn slot(&self, url: &Url) -> Slot {
-        let host = {
-            let mut hosts = self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-            if hosts.len() >= REMEMBERED_HOSTS {
-                hosts.retain(|_, semaphore| Arc::strong_count(semaphore) > 1);
-            }
-            let name = url.host_str().unwrap_or_default().to_owned();
-            Arc::clone(hosts.entry(name).or_insert_with(|| Arc::new(Semaphore::new(PER_HOST))))
-        };
-        let never_closed = "no one closes these semaphores";
-        Slot {
-            _host: host.acquire_owned().await.expect(never_closed),
-            _global: Arc::clone(&self.0.global).acquire_owned().await.expect(never_closed),
-        }
     }
 }
 
@@ -297,11 +277,6 @@ pub(super) async fn read(
         body.extend_from_slice(&chunk);
     }
     Ok(body)
-}
-
-pub(super) struct Slot {
-    _host: OwnedSemaphorePermit,
-    _global: OwnedSemaphorePermit,
 }
 
 fn parse_roots(roots: &Roots) -> Result<Vec<reqwest::Certificate>, ClientError> {

@@ -28,7 +28,7 @@ impl Simulated {
     ) -> Result<Answer, SendError> {
         let fields = fields.iter().map(|(name, value)| ((*name).into(), (*value).into()));
         let answer = self.post(url, Content::Form(fields.collect())).await?;
-        Ok(Answer { status: answer.status })
+        Ok(Answer { status: answer.status, retry_after: None })
     }
 
     pub(super) async fn post_soap(

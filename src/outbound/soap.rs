@@ -30,7 +30,7 @@ impl Client {
         if let Some(world) = self.world() {
             return world.post_soap(url, envelope).await;
         }
-        let (client, _slot) = self.admit(url).await?;
+        let (client, place) = self.admit(url).await?;
         let request = client
             .post(url.clone())
             .timeout(self.timeouts().send)
@@ -42,7 +42,7 @@ impl Client {
             .header(header::CACHE_CONTROL, "no-cache, no-store")
             .header(header::PRAGMA, "no-cache")
             .body(envelope);
-        let response = request.send().await.map_err(SendError::of)?;
+        let response = place.note(request.send().await.map_err(SendError::of))?;
         let status = response.status().as_u16();
         Ok(SoapAnswer { status, body: read(response, max).await? })
     }

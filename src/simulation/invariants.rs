@@ -429,8 +429,9 @@ impl World<'_> {
             // It would end what the person has begun anew.
             LegOutcome::DeadLetter | LegOutcome::NotSent if self.has_come_again(known, client) => {}
             LegOutcome::DeadLetter => {
-                let tried = self.now.since(before.retried_at.unwrap_or(logout.created_at));
-                let longest = std::time::Duration::from_secs(4 * 3600);
+                let since = before.retried_at.unwrap_or(logout.created_at);
+                let tried = self.now.since(since);
+                let longest = std::time::Duration::from_secs(300);
                 assert!(tried + longest >= retry::GIVE_UP_AFTER, "I3: given up after {tried:?}");
             }
             other => panic!("I3: {client} is {other}"),

@@ -32,7 +32,7 @@ const CONNECTIONS: usize = 16;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long we wait for the answers of one flight. The server's own limits are shorter; this one is
 /// for a server that has vanished without closing the connection.
-const FLIGHT_TIMEOUT: Duration = Duration::from_secs(10);
+const FLIGHT_TIMEOUT: Duration = Duration::from_secs(6);
 /// Tries of a transaction that lost a deadlock, or its connection before COMMIT was sent.
 const ATTEMPTS: u32 = 5;
 /// Names our migrations among the advisory locks of the database: "sloop" in ASCII.

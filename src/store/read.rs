@@ -10,7 +10,9 @@ mod settings;
 mod sign_ins;
 
 pub use live_sessions::{DamagedSession, SessionFilter, SessionPage};
-pub use logouts::{FoundLogout, LogoutKey, LogoutSummary, RecordedEvent};
+pub use logouts::{
+    DUE_PER_RECEIVER, Due, DueLeg, FoundLogout, LogoutKey, LogoutSummary, RecordedEvent,
+};
 pub use sessions::{SessionKey, UsableToken};
 pub use settings::{FoundClient, FoundIdp, FoundSigningKey};
 pub use sign_ins::RedeemableCode;

@@ -4,39 +4,41 @@ use crate::clock::Timestamp;
 use crate::id::{ClientId, LegId};
 use crate::logout::{Attempt, Ends, Event, Logout, Reason, explain};
 use crate::oidc::{Client, Ended, LogoutTokenClaims};
+use crate::outbound::{Answer, SendError};
 use crate::store::{SessionFilter, SessionKey, StoreError};
 use crate::use_cases::{Failure, UseCases};
 
 impl UseCases {
     pub(super) async fn tell_app(&self, logout: &Logout, leg: LegId, client: &ClientId) -> Event {
         let attempt = self.attempt(logout, client).await.unwrap_or_else(|attempt| attempt);
-        Event::Tried { leg, attempt }
+        self.tried(leg, attempt)
     }
 
     /// One try. `Err` is a result too; it only comes earlier.
     async fn attempt(&self, logout: &Logout, client: &ClientId) -> Result<Attempt, Attempt> {
-        let failed = |error: &dyn std::fmt::Display| Attempt::Failed(error.to_string());
-        let view = self.view().await.map_err(|error| failed(&error))?;
-        let registered = view.client(client).await.map_err(|error| failed(&error))?;
+        let not_sent = |error: &dyn std::fmt::Display| Attempt::NotSent(error.to_string());
+        let view = self.view().await.map_err(|error| not_sent(&error))?;
+        let registered = view.client(client).await.map_err(|error| not_sent(&error))?;
         let registered =
             registered.ok_or_else(|| Attempt::Gone("the app is not registered any more".into()))?;
         let app = &registered.client;
         let uri = app.backchannel_logout_uri.as_ref().ok_or_else(|| {
             Attempt::Gone("the app has no back-channel logout URI any more".into())
         })?;
-        if self.has_joined_again(logout, client).await.map_err(|error| failed(&error))? {
+        if self.has_joined_again(logout, client).await.map_err(|error| not_sent(&error))? {
             return Err(Attempt::Gone(explain::JOINED_AGAIN.into()));
         }
-        let now = self.now().await.map_err(|error| failed(&error))?;
+        let now = self.now().await.map_err(|error| not_sent(&error))?;
         let everywhere = self.has_ended_everywhere(logout, app).await;
-        let everywhere = everywhere.map_err(|error| failed(&error))?;
+        let everywhere = everywhere.map_err(|error| not_sent(&error))?;
         let token = self.logout_token(logout, app, everywhere, now).map_err(Attempt::Failed)?;
         // 2.5: the form holds the logout token and nothing else.
         match self.0.outbound.post_form(uri, &[("logout_token", token.as_str())]).await {
-            Ok(answer) => Ok(judge(answer.status)),
+            Ok(answer) => Ok(judge(answer, now)),
+            Err(SendError::Busy) => Ok(not_sent(&SendError::Busy)),
             // Whatever kept the token from arriving may be mended within the three days: the
             // network, the app's certificate, or our own egress settings.
-            Err(error) => Ok(failed(&error)),
+            Err(error) => Ok(Attempt::Failed(error.to_string())),
         }
     }
 
@@ -99,28 +101,57 @@ impl UseCases {
 }
 
 /// What an app's status means (2.8: 200 is success; 204 is used for it too; 400 is an answer that
-/// says no, and is not to be repeated).
-fn judge(status: u16) -> Attempt {
-    match status {
-        200 | 204 => Attempt::Confirmed,
-        408 | 425 | 429 | 500..=599 => Attempt::Failed(format!("it answered {status}")),
-        _ => Attempt::Refused(format!("it answered {status}")),
+/// says no, and is not to be repeated). Another 2xx says that something else was done than asked.
+fn judge(answer: Answer, now: Timestamp) -> Attempt {
+    let why = format!("it answered {}", answer.status);
+    match (answer.status, answer.retry_after) {
+        (200 | 204, _) => Attempt::Confirmed,
+        (429 | 503, Some(after)) => Attempt::Later { why, pause: after.from(now) },
+        (408 | 425 | 429 | 500..=599, _) => Attempt::Failed(why),
+        // A deployment, or a proxy whose app is not there at the moment.
+        (404 | 410, _) => Attempt::NotFound(why),
+        _ => Attempt::Refused(why),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::outbound::RetryAfter;
 
     #[test]
     fn what_may_pass_is_tried_again_and_what_will_not_is_final() {
-        assert_eq!(judge(200), Attempt::Confirmed);
-        assert_eq!(judge(204), Attempt::Confirmed);
-        for passing in [408, 429, 500, 502, 503] {
-            assert!(matches!(judge(passing), Attempt::Failed(_)), "{passing}");
+        let now = Timestamp::from_seconds(1_000_000);
+        let judged = |status| judge(Answer { status, retry_after: None }, now);
+        assert_eq!(judged(200), Attempt::Confirmed);
+        assert_eq!(judged(204), Attempt::Confirmed);
+        for passing in [408, 425, 429, 500, 502, 503, 504] {
+            assert!(matches!(judged(passing), Attempt::Failed(_)), "{passing}");
         }
-        for last in [201, 301, 302, 400, 401, 403, 404, 501 - 100] {
-            assert!(matches!(judge(last), Attempt::Refused(_)), "{last}");
+        for missing in [404, 410] {
+            assert!(matches!(judged(missing), Attempt::NotFound(_)), "{missing}");
         }
+        for last in [201, 202, 301, 302, 400, 401, 403, 405, 422] {
+            assert!(matches!(judged(last), Attempt::Refused(_)), "{last}");
+        }
+    }
+
+    #[test]
+    fn who_is_overloaded_says_when_to_come_again() {
+        let now = Timestamp::from_seconds(1_000_000);
+        let judged = |status, after| judge(Answer { status, retry_after: Some(after) }, now);
+        let in_a_minute = now.plus(Duration::from_secs(60));
+        for after in [RetryAfter::Pause(Duration::from_secs(60)), RetryAfter::At(in_a_minute)] {
+            for status in [429, 503] {
+                let Attempt::Later { pause, .. } = judged(status, after) else { panic!() };
+                assert_eq!(pause, Duration::from_secs(60), "{status}");
+            }
+            assert!(matches!(judged(500, after), Attempt::Failed(_)));
+            assert_eq!(judged(200, after), Attempt::Confirmed);
+        }
+        let over = judged(503, RetryAfter::At(now.minus(Duration::from_secs(60))));
+        assert!(matches!(over, Attempt::Later { pause: Duration::ZERO, .. }), "{over:?}");
     }
 }

@@ -64,7 +64,7 @@ impl UseCases {
 
     /// Many sessions may expire at once. Whoever finds no place is told when the lease is over.
     fn tell_if_there_is_a_place(&self, logout: Logout) {
-        if let Ok(place) = self.0.deliveries.clone().try_acquire_owned() {
+        if let Some(place) = self.0.deliveries.take_for_any() {
             let use_cases = self.clone();
             tokio::spawn(async move {
                 use_cases.tell_now(&[logout], |_, _| ()).await;

@@ -58,7 +58,7 @@ use std::num::NonZero;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::broadcast;
 
 use crate::id::LogoutId;
 use crate::outbound;
@@ -102,8 +102,7 @@ pub struct Inner {
     registry: registry::Registry,
     outbound: outbound::Client,
     rng: Rng,
-    /// Bounds what the worker has under way.
-    deliveries: Arc<Semaphore>,
+    deliveries: delivery::Places,
     xml_turns: xml_turns::XmlTurns,
     /// Tells browsers that wait for apps which logout has advanced on this node.
     leg_closed: broadcast::Sender<LogoutId>,
@@ -112,8 +111,8 @@ pub struct Inner {
 /// How many advances of logouts a waiting browser may lag behind before it looks at the store.
 const ADVANCES_REMEMBERED: usize = 256;
 
-/// How many logouts a node delivers at once for the worker.
-const DELIVERIES: usize = 64;
+/// How long the store may take to answer whoever asks whether this node is ready.
+const READY_WITHIN: Duration = Duration::from_secs(2);
 
 /// How often a decision is made again when somebody else was faster.
 const TRIES: usize = 5;
@@ -135,7 +134,7 @@ impl UseCases {
             registry,
             outbound,
             rng,
-            deliveries: Arc::new(Semaphore::new(DELIVERIES)),
+            deliveries: delivery::Places::default(),
             xml_turns: xml_turns::XmlTurns::new(threads),
             leg_closed: broadcast::Sender::new(ADVANCES_REMEMBERED),
         }))
@@ -149,9 +148,11 @@ impl UseCases {
         &self.0.store
     }
 
-    /// Whether requests can be served: the store answers.
+    /// Whether requests can be served: the store answers, and soon.
     pub async fn is_ready(&self) -> Result<(), StoreError> {
-        self.store().ping().await
+        let answer = tokio::time::timeout(READY_WITHIN, self.store().ping()).await;
+        let late = || StoreError::Busy(format!("no answer within {} s", READY_WITHIN.as_secs()));
+        answer.unwrap_or_else(|_| Err(late()))
     }
 
     fn rng(&self) -> &Rng {

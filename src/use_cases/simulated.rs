@@ -3,9 +3,9 @@
 use std::num::NonZero;
 use std::sync::{Arc, RwLock};
 
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::broadcast;
 
-use super::{ADVANCES_REMEMBERED, DELIVERIES, Inner, UseCases, xml_turns};
+use super::{ADVANCES_REMEMBERED, Inner, UseCases, delivery, xml_turns};
 use crate::id::{ClientId, IdpId};
 use crate::outbound;
 use crate::rng::Rng;
@@ -27,7 +27,7 @@ impl UseCases {
             keys: RwLock::new(self.keys()),
             outbound,
             rng,
-            deliveries: Arc::new(Semaphore::new(DELIVERIES)),
+            deliveries: delivery::Places::default(),
             xml_turns: xml_turns::XmlTurns::new(NonZero::<usize>::MIN.get()),
             leg_closed: broadcast::Sender::new(ADVANCES_REMEMBERED),
         }))

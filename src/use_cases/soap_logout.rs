@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::id::IdpId;
 use crate::logout::{Answer, Attempt, Event, Leg, LegOutcome, Logout};
-use crate::outbound::SoapAnswer;
+use crate::outbound::{SendError, SoapAnswer};
 use crate::saml::binding::soap;
 use crate::saml::{ExpectedAnswer, LogoutResponse, Proof};
 use crate::use_cases::logout_response::{expected_of, judge};
@@ -28,7 +28,7 @@ impl UseCases {
         let asked = self.ask_once_by_soap(logout, leg, idp, location).await;
         match asked {
             Ok(answer) => Event::Answered { leg: leg.id, to: leg.asked.clone(), answer },
-            Err(attempt) => Event::Tried { leg: leg.id, attempt },
+            Err(attempt) => self.tried(leg.id, attempt),
         }
     }
 
@@ -40,18 +40,21 @@ impl UseCases {
         idp: &IdpId,
         location: &str,
     ) -> Result<Answer, Attempt> {
-        let now = self.now().await.map_err(failed)?;
-        let connection = match self.view().await.map_err(failed)?.connection(idp, now).await {
+        let now = self.now().await.map_err(not_sent)?;
+        let connection = match self.view().await.map_err(not_sent)?.connection(idp, now).await {
             Ok(connection) => connection,
             Err(Failure::Connection { detail, .. }) => return Err(Attempt::Gone(detail)),
-            Err(other) => return Err(failed(other)),
+            Err(other) => return Err(not_sent(other)),
         };
         let url = Url::parse(location)
             .map_err(|_| Attempt::Gone("the SOAP endpoint of its metadata is no URL".to_owned()))?;
         let request_id = self.rng().saml_id();
         let envelope = self.logout_envelope(logout, leg, &request_id, location, now)?;
         let sent = self.0.outbound.post_soap(&url, envelope, Limits::MESSAGE.bytes).await;
-        let sent = sent.map_err(failed)?;
+        let sent = sent.map_err(|error| match error {
+            SendError::Busy => not_sent(error),
+            other => failed(other),
+        })?;
         let turn = self.xml_turn(sent.body.len()).await.map_err(failed)?;
         let body = message_of(sent)?;
         drop(turn);
@@ -133,6 +136,10 @@ fn is_ours_alone(url: &Url) -> bool {
 
 fn not_an_answer(reason: impl std::fmt::Display) -> Attempt {
     Attempt::Failed(format!("what it answered does not count: {}", say(reason)))
+}
+
+fn not_sent(error: impl std::fmt::Display) -> Attempt {
+    Attempt::NotSent(error.to_string())
 }
 
 fn failed(error: impl std::fmt::Display) -> Attempt {

@@ -10,6 +10,7 @@ mod api;
 mod architecture;
 mod browser;
 mod cli;
+mod faults;
 mod interop;
 mod logout;
 mod oidc;

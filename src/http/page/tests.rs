@@ -115,6 +115,7 @@ fn end(text: &str) -> crate::use_cases::LogoutEnd {
         party: idp,
         state: LegState::Closed { outcome, detail: text.to_owned(), at: now },
         retried_at: None,
+        not_found_since: None,
         tried_again_at: None,
         answer_refused_at: None,
         asked: None,

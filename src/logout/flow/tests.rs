@@ -55,8 +55,13 @@ fn soap() -> (Party, LegState) {
     (Party::Idp { idp: "corp".parse().unwrap(), rung }, due)
 }
 
+/// With the longest wait that may follow.
+fn tried(leg: LegId, attempt: Attempt) -> Event {
+    Event::Tried { leg, attempt, jitter: Jitter::from_bytes([0xff; 2]) }
+}
+
 fn failed(logout: &Logout, position: usize, why: &str) -> Event {
-    Event::Tried { leg: logout.legs[position].id, attempt: Attempt::Failed(why.into()) }
+    tried(logout.legs[position].id, Attempt::Failed(why.into()))
 }
 
 fn logout(legs: Vec<(Party, LegState)>) -> Logout {
@@ -67,6 +72,7 @@ fn logout(legs: Vec<(Party, LegState)>) -> Logout {
         party,
         state,
         retried_at: None,
+        not_found_since: None,
         tried_again_at: None,
         answer_refused_at: None,
         asked: None,

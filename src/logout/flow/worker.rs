@@ -4,7 +4,7 @@
 use super::{Attempt, Flow, describe};
 use crate::audit::AuditKind;
 use crate::id::LegId;
-use crate::logout::retry::{self, Patience};
+use crate::logout::retry::{self, Jitter, Patience};
 use crate::logout::{LegOutcome, LegState, Party};
 
 impl Flow {
@@ -47,10 +47,11 @@ impl Flow {
         }
     }
 
-    pub(super) fn lease(&mut self) -> Vec<LegId> {
+    /// Takes those of `wanted` that are due.
+    pub(super) fn lease(&mut self, wanted: &[LegId]) -> Vec<LegId> {
         let now = self.now;
         let mut leased = Vec::new();
-        for leg in &mut self.logout.legs {
+        for leg in self.logout.legs.iter_mut().filter(|leg| wanted.contains(&leg.id)) {
             if let LegState::Due { next_try, .. } = &mut leg.state
                 && *next_try <= now
             {
@@ -61,7 +62,7 @@ impl Flow {
         leased
     }
 
-    pub(super) fn tried(&mut self, id: LegId, attempt: Attempt) {
+    pub(super) fn tried(&mut self, id: LegId, attempt: Attempt, jitter: Jitter) {
         let (begun, deadline, now) = (self.logout.created_at, self.logout.deadline, self.now);
         let Some(leg) = self.logout.legs.iter_mut().find(|leg| leg.id == id) else { return };
         let (patience, gave_up) = match &leg.party {
@@ -69,30 +70,55 @@ impl Flow {
                 let since = leg.retried_at.unwrap_or(begun);
                 (Patience::with_app(since), LegOutcome::DeadLetter)
             }
-            Party::Idp { .. } => (Patience::with_idp(deadline), LegOutcome::NoAnswer),
+            Party::Idp { .. } => (Patience::with_idp(begun, deadline), LegOutcome::NoAnswer),
         };
         let was_retried = leg.retried_at.is_some();
         let LegState::Due { attempts, next_try, last_error } = &mut leg.state else { return };
-        *attempts = attempts.saturating_add(1);
-        match attempt {
+        // What was not sent has not failed: it counts for nothing.
+        let sent = !matches!(attempt, Attempt::NotSent(_));
+        if sent {
+            *attempts = attempts.saturating_add(1);
+            let not_found = matches!(attempt, Attempt::NotFound(_));
+            leg.not_found_since = not_found.then(|| leg.not_found_since.unwrap_or(now));
+        }
+        let number = *attempts;
+        let (why, next) = match attempt {
             Attempt::Confirmed => {
-                let detail = format!("told at try {attempts}");
-                self.close(id, LegOutcome::Confirmed, detail);
+                let detail = format!("told at try {number}");
+                return self.close(id, LegOutcome::Confirmed, detail);
             }
-            Attempt::Refused(why) => self.close(id, LegOutcome::Refused, why),
+            Attempt::Refused(why) => return self.close(id, LegOutcome::Refused, why),
             // What was tried may have arrived.
-            Attempt::Gone(why) if *attempts > 1 || was_retried => self.close(id, gave_up, why),
-            Attempt::Gone(why) => self.close(id, LegOutcome::NotSent, why),
-            Attempt::Failed(why) => match patience.next_try(*attempts, now) {
-                Some(next) => {
-                    *next_try = next;
-                    let tried = format!("try {attempts}: {why}; next at {next}");
-                    *last_error = Some(why);
-                    let record = describe(AuditKind::LegTried, self.before.id, leg).detail(tried);
-                    self.records.push(record);
-                }
-                None => self.close(id, gave_up, why),
-            },
+            Attempt::Gone(why) if number > 1 || was_retried => {
+                return self.close(id, gave_up, why);
+            }
+            Attempt::Gone(why) => return self.close(id, LegOutcome::NotSent, why),
+            Attempt::NotSent(why) => {
+                let why = last_error.clone().unwrap_or(why);
+                (why, patience.next_try(1, now, jitter))
+            }
+            Attempt::Failed(why) => (why, patience.next_try(number, now, jitter)),
+            Attempt::Later { why, pause } => {
+                (why, patience.after_pause(pause, number, now, jitter))
+            }
+            Attempt::NotFound(why) => {
+                let first = leg.not_found_since.unwrap_or(now);
+                let patience = patience.until(first.plus(retry::NOT_FOUND_FOR));
+                (why, patience.next_try(number, now, jitter))
+            }
+        };
+        let Some(next) = next else { return self.close(id, gave_up, why) };
+        *next_try = next;
+        if !sent {
+            return;
+        }
+        // There may be a thousand tries in three days: of those that fail alike, ever fewer are told.
+        let news = number.is_power_of_two() || last_error.as_ref() != Some(&why);
+        let tried = format!("try {number}: {why}; next at {next}");
+        *last_error = Some(why);
+        if news {
+            let record = describe(AuditKind::LegTried, self.before.id, leg).detail(tried);
+            self.records.push(record);
         }
     }
 
@@ -114,6 +140,7 @@ impl Flow {
             let last_error = Some(detail.clone());
             leg.state = LegState::Due { attempts: 0, next_try: now.plus(retry::LEASE), last_error };
             leg.retried_at = Some(now);
+            leg.not_found_since = None;
             self.records.push(describe(AuditKind::LegRetried, logout, leg).detail(said));
             again.push(leg.id);
         }

@@ -98,7 +98,7 @@ async fn posts_and_reports_the_status_whatever_it_is() {
         let sent = client(true, Roots::default())
             .post_form(&receiver.url("localhost"), &[("logout_token", "a.b.c")])
             .await;
-        assert_eq!(sent, Ok(Answer { status }));
+        assert_eq!(sent, Ok(Answer { status, retry_after: None }));
     }
 }
 
@@ -110,7 +110,7 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
         let head = format!("HTTP/1.1 {status} X\r\nLocation: {location}\r\n");
         let outer = Receiver::start(head + "Content-Length: 0\r\n\r\n", Duration::ZERO);
         let sent = client(true, Roots::default()).post_form(&outer.url("127.0.0.1"), &[]).await;
-        assert_eq!(sent, Ok(Answer { status }));
+        assert_eq!(sent, Ok(Answer { status, retry_after: None }));
     }
     assert_eq!(inner.connections(), 0);
 }
@@ -153,7 +153,11 @@ async fn a_receiver_that_never_ends_costs_its_time_limit_and_no_memory() {
 
     let drip = endless("HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n", b"x", pause);
     assert_eq!(soap(&drip).await, Err(SendError::Timeout));
-    assert_eq!(form(&drip).await, Ok(Answer { status: 200 }), "its body means nothing");
+    assert_eq!(
+        form(&drip).await,
+        Ok(Answer { status: 200, retry_after: None }),
+        "its body means nothing"
+    );
     let head = endless("HTTP/1.1 200 OK\r\n", b"X-A: b\r\n", pause);
     assert_eq!(soap(&head).await, Err(SendError::Timeout));
     assert_eq!(form(&head).await, Err(SendError::Timeout));
@@ -164,7 +168,7 @@ async fn a_receiver_that_never_ends_costs_its_time_limit_and_no_memory() {
     let flood = "HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n";
     let flood = endless(flood, &[b'x'; 4096], Duration::ZERO);
     assert_eq!(soap(&flood).await, Err(SendError::TooLarge { max: 10_000 }));
-    assert_eq!(form(&flood).await, Ok(Answer { status: 200 }));
+    assert_eq!(form(&flood).await, Ok(Answer { status: 200, retry_after: None }));
 }
 
 #[tokio::test]
@@ -195,7 +199,7 @@ async fn a_stored_url_adds_no_header_and_is_no_template() {
     let receiving = std::thread::spawn(move || receive(&listener, "200 OK", ""));
     let fields = [("logout_token", "a.b.c")];
     let sent = client(true, Roots::default()).post_form(&stored, &fields).await;
-    assert_eq!(sent, Ok(Answer { status: 200 }));
+    assert_eq!(sent, Ok(Answer { status: 200, retry_after: None }));
     let request = receiving.join().unwrap();
     let first = request.lines().next().unwrap();
     let line = "POST /logoutX-Injected:%20yes?sub={sub}&${sid}=%0d%0aX-Also:%20yes HTTP/1.1";
@@ -242,7 +246,8 @@ async fn urls_that_must_not_be_asked_are_refused_without_a_connection() {
 #[tokio::test]
 async fn silence_and_refused_connections_may_pass() {
     let silent = Receiver::start("", Duration::from_secs(5));
-    let short = Timeouts { send: Duration::from_millis(300), ..Timeouts::default() };
+    let short = Duration::from_millis(300);
+    let short = Timeouts { send: short, place: short, ..Timeouts::default() };
     let impatient = with_timeouts(true, Roots::default(), short);
     let error = impatient.post_form(&silent.url("127.0.0.1"), &[]).await.unwrap_err();
     assert_eq!((error, error.is_transient()), (SendError::Timeout, true));
@@ -284,21 +289,74 @@ async fn at_most_four_requests_reach_one_host_at_once() {
 }
 
 #[tokio::test]
-async fn who_waits_too_long_for_a_slot_is_told_so() {
+async fn who_waits_too_long_for_a_place_is_told_so() {
     let silent = Receiver::start("", Duration::from_secs(5));
-    let short = Timeouts { send: Duration::from_millis(300), ..Timeouts::default() };
+    let short = Duration::from_millis(300);
+    let short = Timeouts { send: short, place: short, ..Timeouts::default() };
     let client = with_timeouts(true, Roots::default(), short);
     let url = silent.url("127.0.0.1");
-    let mut slots = Vec::new();
+    let mut places = Vec::new();
     for _ in 0..PER_HOST {
-        slots.push(client.slot(&url).await);
+        places.push(client.0.places.take(&url).await);
     }
     assert_eq!(client.post_form(&url, &[]).await, Err(SendError::Busy));
-    // Another host is not held up, and a free slot is used.
+    // Another host is not held up, and a free place is used.
     let other = Receiver::start(answer("200 OK", ""), Duration::ZERO);
     assert!(client.post_form(&other.url("localhost"), &[]).await.is_ok());
-    slots.pop();
+    places.pop();
     assert_eq!(client.post_form(&url, &[]).await, Err(SendError::Timeout));
+    // It did not answer: now it gets one request at a time, and none while others hold a place.
+    assert_eq!(client.post_form(&url, &[]).await, Err(SendError::Busy));
+    drop(places);
+    assert_eq!(client.post_form(&url, &[]).await, Err(SendError::Timeout));
+}
+
+#[tokio::test]
+async fn hosts_that_hang_hold_up_nobody_else() {
+    // One listener that never accepts is as many hosts as this machine has loopback addresses.
+    let nobody = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = nobody.local_addr().unwrap().port();
+    let hanging = |host: usize| -> Url {
+        format!("http://127.0.{}.{}:{port}/", host / 250, host % 250 + 1).parse().unwrap()
+    };
+    let healthy = Receiver::start(answer("200 OK", ""), Duration::ZERO);
+    let send = Duration::from_millis(700);
+    let timeouts = Timeouts { send, place: send, ..Timeouts::default() };
+    let client = with_timeouts(true, Roots::default(), timeouts);
+    let posts = |client: &Client, hosts: usize| {
+        let post = |host| {
+            let (client, url) = (client.clone(), hanging(host));
+            tokio::spawn(async move { client.post_form(&url, &[]).await })
+        };
+        (0..hosts).map(post).collect::<Vec<_>>()
+    };
+    for post in posts(&client, 200) {
+        assert_eq!(post.await.unwrap(), Err(SendError::Timeout));
+    }
+
+    // From now on they are known: ten times as many requests as there are places.
+    let again: Vec<_> = (0..13).flat_map(|_| posts(&client, 200)).collect();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let begun = std::time::Instant::now();
+    let sent = client.post_form(&healthy.url("127.0.0.1"), &[]).await;
+
+    assert_eq!(sent, Ok(Answer { status: 200, retry_after: None }));
+    assert!(begun.elapsed() < send / 2, "{:?}", begun.elapsed());
+    let mut busy = 0;
+    for post in again {
+        busy += usize::from(post.await.unwrap() == Err(SendError::Busy));
+    }
+    assert!(busy > 2_000, "{busy} found no place");
+}
+
+#[tokio::test]
+async fn an_overloaded_receiver_says_when_to_come_again() {
+    let head =
+        "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let receiver = Receiver::start(head, Duration::ZERO);
+    let sent = client(true, Roots::default()).post_form(&receiver.url("127.0.0.1"), &[]).await;
+    let retry_after = Some(RetryAfter::Pause(Duration::from_secs(7)));
+    assert_eq!(sent, Ok(Answer { status: 503, retry_after }));
 }
 
 #[tokio::test]
@@ -330,7 +388,7 @@ async fn an_unknown_certificate_gets_no_request_and_a_known_one_does() {
     assert_eq!(known.post_form(&wrong_name, &[]).await, Err(SendError::Tls));
     assert_eq!(known.post_soap(&wrong_name, String::new(), 1).await, Err(SendError::Tls));
     assert_eq!(requests.load(Ordering::SeqCst), 0);
-    assert_eq!(known.post_form(&url, &[]).await, Ok(Answer { status: 204 }));
+    assert_eq!(known.post_form(&url, &[]).await, Ok(Answer { status: 204, retry_after: None }));
     assert_eq!(requests.load(Ordering::SeqCst), 1);
 }
 

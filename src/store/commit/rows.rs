@@ -85,8 +85,8 @@ impl SealedStore {
             let principal = leg.principal.as_ref();
             one(
                 "AddLeg",
-                "INSERT INTO leg (id, logout_id, position, document, sealed, due_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6)",
+                "INSERT INTO leg (id, logout_id, position, document, sealed, due_at, receiver) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
                 vec![
                     leg.id.to_string().into(),
                     logout.id.to_string().into(),
@@ -94,6 +94,7 @@ impl SealedStore {
                     json(leg),
                     principal.map(|found| self.seal(&place::leg(leg.id), found)).into(),
                     leg.due_at().into(),
+                    leg.receiver().into(),
                 ],
             )
         }));
@@ -179,14 +180,15 @@ pub(super) fn save_leg(leg: &Leg) -> Statement {
     let asked = leg.asked.as_ref();
     one(
         "SaveLeg",
-        "UPDATE leg SET document = $2, request_id = $3, relay_state_hash = $4, due_at = $5 \
-         WHERE id = $1",
+        "UPDATE leg SET document = $2, request_id = $3, relay_state_hash = $4, due_at = $5, \
+         receiver = $6 WHERE id = $1",
         vec![
             leg.id.to_string().into(),
             json(leg),
             asked.map(|asked| asked.request_id.clone()).into(),
             asked.map(|asked| asked.relay_state).into(),
             leg.due_at().into(),
+            leg.receiver().into(),
         ],
     )
 }

@@ -10,7 +10,7 @@ use super::Kind;
 use crate::store::StoreError;
 
 /// Every version, the first one first.
-pub(super) const ALL: [(&str, Text); 11] = [
+pub(super) const ALL: [(&str, Text); 12] = [
     ("V1__initial", Text::Both(include_str!("V1__initial.sql"))),
     ("V2__metadata_source", Text::Both(include_str!("V2__metadata_source.sql"))),
     ("V3__relogin_lock", Text::Both(include_str!("V3__relogin_lock.sql"))),
@@ -28,6 +28,7 @@ pub(super) const ALL: [(&str, Text); 11] = [
     ("V9__order_and_cookie", Text::Both(include_str!("V9__order_and_cookie.sql"))),
     ("V10__relogin_lock_index", Text::Both(include_str!("V10__relogin_lock_index.sql"))),
     ("V11__ended_principal_version", Text::Both(include_str!("V11__ended_principal_version.sql"))),
+    ("V12__receiver", Text::Both(include_str!("V12__receiver.sql"))),
 ];
 
 /// The SQL of one version.

@@ -53,6 +53,57 @@ pub struct RecordedEvent {
     pub detail: String,
 }
 
+/// What must be done without a browser.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Due {
+    /// Logouts that have not been answered by their deadline.
+    pub late: Vec<LogoutId>,
+    pub legs: Vec<DueLeg>,
+}
+
+/// A party that is to be told now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DueLeg {
+    pub logout: LogoutId,
+    pub leg: LegId,
+    pub receiver: String,
+}
+
+/// How many legs of one receiver are taken at a time; [`DUE_LEGS`] has as many parts.
+pub const DUE_PER_RECEIVER: usize = 4;
+
+/// The leg of each receiver that is the `$place`th of those that are due.
+macro_rules! nth_due_leg {
+    ($place:literal) => {
+        concat!(
+            "SELECT (SELECT l.id FROM leg l WHERE l.receiver = w.receiver AND l.due_at <= $1 \
+             ORDER BY l.due_at LIMIT 1 OFFSET ",
+            $place,
+            ") AS id FROM waiting w"
+        )
+    };
+}
+
+/// It goes from receiver to receiver by the index, and reads no leg that it does not return.
+const DUE_LEGS: &str = concat!(
+    "WITH RECURSIVE waiting (receiver) AS (\
+     SELECT (SELECT receiver FROM leg WHERE due_at IS NOT NULL ORDER BY receiver LIMIT 1) \
+     UNION ALL \
+     SELECT (SELECT l.receiver FROM leg l WHERE l.due_at IS NOT NULL \
+     AND l.receiver > w.receiver ORDER BY l.receiver LIMIT 1) \
+     FROM waiting w WHERE w.receiver IS NOT NULL), \
+     due (id) AS (",
+    nth_due_leg!("0"),
+    " UNION ALL ",
+    nth_due_leg!("1"),
+    " UNION ALL ",
+    nth_due_leg!("2"),
+    " UNION ALL ",
+    nth_due_leg!("3"),
+    ") SELECT l.id, l.logout_id, l.receiver FROM due JOIN leg l ON l.id = due.id \
+     ORDER BY l.due_at, l.id"
+);
+
 macro_rules! logout_sql {
     ($condition:literal) => {
         [
@@ -147,25 +198,28 @@ impl SealedStore {
         table(&snapshot, 0).iter().map(leg).collect()
     }
 
-    /// Logouts that a worker must look at: the deadline has passed, or an app is due. The oldest
-    /// first, at most `limit` of each.
-    pub async fn due_logouts(&self, limit: i64) -> Result<At<Vec<LogoutId>>, StoreError> {
+    /// What a worker must look at: logouts whose deadline has passed, the oldest first and at most
+    /// `limit`; and of each receiver the legs that have been due longest, at most
+    /// [`DUE_PER_RECEIVER`]. However much is due for one of them, it is never looked through.
+    pub async fn due(&self, limit: i64) -> Result<At<Due>, StoreError> {
         let now = self.engine.select(vec![]).await?.now;
-        let due = "SELECT logout_id AS id, MIN(due_at) AS due FROM leg WHERE due_at <= $1 \
-                   GROUP BY logout_id ORDER BY due LIMIT $2";
         let late = "SELECT id FROM logout WHERE answered_at IS NULL AND deadline <= $1 \
                     ORDER BY deadline LIMIT $2";
-        let queries = [due, late].map(|sql| query(sql, vec![now.into(), limit.into()]));
-        let snapshot = self.engine.select(queries.into()).await?;
-        // Deadlines first: they are quick, and somebody may be waiting.
-        let rows = table(&snapshot, 1).iter().chain(table(&snapshot, 0));
-        let mut found: Vec<LogoutId> = Vec::new();
-        for row in rows {
-            let id = row.parse("id")?;
-            if !found.contains(&id) {
-                found.push(id);
-            }
-        }
+        let queries =
+            vec![query(late, vec![now.into(), limit.into()]), query(DUE_LEGS, vec![now.into()])];
+        let snapshot = self.engine.select(queries).await?;
+        let late = table(&snapshot, 0).iter().map(|row| row.parse("id"));
+        let leg = |row: &Row| {
+            Ok(DueLeg {
+                logout: row.parse("logout_id")?,
+                leg: row.parse("id")?,
+                receiver: row.text("receiver")?.to_owned(),
+            })
+        };
+        let found = Due {
+            late: late.collect::<Result<_, StoreError>>()?,
+            legs: table(&snapshot, 1).iter().map(leg).collect::<Result<_, StoreError>>()?,
+        };
         Ok(At { now: snapshot.now, found })
     }
 

@@ -5,12 +5,14 @@ mod config;
 mod demo;
 mod forged_load;
 mod keys;
+mod kill;
 mod logouts;
 mod memory;
 mod metadata_dir;
 mod mock_idp;
 mod serve;
 mod session;
+mod slow_clients;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
@@ -108,7 +110,14 @@ impl Place {
     }
 
     async fn serve(&self) -> Serving {
-        let mut child = self.command(&["serve"]).stdout(Stdio::null()).spawn().unwrap();
+        self.serve_by(self.command(&["serve"])).await
+    }
+
+    /// As above, by a command that comes to the same.
+    async fn serve_by(&self, mut command: Command) -> Serving {
+        command.current_dir(self.0.path()).env_clear();
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let (lines, stderr) = (Arc::clone(&log), child.stderr.take().unwrap());
         std::thread::spawn(move || {
@@ -169,6 +178,12 @@ impl Serving {
 
     fn browser(&self) -> Browser {
         Browser::new().with_host(ISSUER, self.address)
+    }
+
+    /// SIGKILL: it does nothing any more, not even a line in its log.
+    fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     fn provider(&self) -> Provider {

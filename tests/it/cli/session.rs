@@ -87,7 +87,7 @@ async fn who_is_signed_in_is_listed_and_ended_and_the_parties_are_told_at_once()
     assert!(!app.is_signed_in(bobs_sid).await);
     assert_eq!(count(&[]), 3);
     // A whole person, whose app is down: what is still to do is said, and the exit code tells it.
-    app.answer_back_channel_with(Answer::Status(503));
+    app.answer_back_channel_with(Answer::Later(503, 3));
     let down = place.run(&["session", "end", "--sub", &subs[0]]);
     assert_eq!(down.code, Some(1), "{}{}", down.out, down.err);
     assert!(down.out.contains("told 1 times without success (it answered 503)"), "{}", down.out);

@@ -52,7 +52,7 @@ async fn end_of_session(world: &World, person: &mut SignedIn) -> Page {
 both!(who_did_not_hear_of_its_end_is_told_again_with_the_session, not_heard);
 async fn not_heard(on: On) {
     let mut two = Two::begin(on).await;
-    two.one.answer_back_channel_with(Answer::Status(503));
+    two.one.answer_back_channel_with(Answer::Later(503, 30));
     two.end_all_but(&[TWO, CORP]).await;
     let alone = two.world.newest_logout().await;
     assert_eq!(two.world.outcomes().await, ["app app-one: open"]);

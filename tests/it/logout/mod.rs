@@ -9,6 +9,7 @@ mod confirm;
 mod cross_site;
 mod damaged_session;
 mod deadline;
+mod delivery;
 mod encrypted_name;
 mod end_page;
 mod end_session;

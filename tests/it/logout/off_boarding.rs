@@ -170,7 +170,7 @@ both!(a_late_token_does_not_end_what_began_since, late_token);
 async fn late_token(on: On) {
     let world = World::on(on).await;
     let app = world.app("app-one").await;
-    app.answer_back_channel_with(Answer::Status(503));
+    app.answer_back_channel_with(Answer::Later(503, 30));
     let ada = signed_in(&world, &app, "ada").await;
     sign_out(&world, &ada.tokens.claims["sub"]).await;
     let said = async || world.newest_logout().await.legs.remove(0).said;
@@ -178,7 +178,7 @@ async fn late_token(on: On) {
     // She is back before the app is.
     app.answer_back_channel_with(Answer::Status(200));
     let mut again = signed_in(&world, &app, "ada").await;
-    world.clock.advance(Duration::from_secs(6));
+    world.clock.advance(Duration::from_secs(33));
     assert_eq!(world.settled().await.legs[0].outcome.unwrap().as_str(), "confirmed");
     let told = app.logouts().await.unwrap();
     assert!(!told[0].contains_key("sid"), "all of her sessions were over");

@@ -200,14 +200,14 @@ async fn beside_a_logout(on: On) {
 both!(an_app_that_was_opened_again_is_not_told_of_its_end_before, told_late);
 async fn told_late(on: On) {
     let mut two = Two::begin(on).await;
-    two.one.answer_back_channel_with(Answer::Status(503));
+    two.one.answer_back_channel_with(Answer::Later(503, 30));
     let end = two.end_all_but(&[TWO, CORP]).await;
     let text = end.text();
     assert!(text.contains("What you chose has ended here"), "{text}");
     assert!(text.contains("App app-one We are still telling it."), "{text}");
     assert_eq!(two.told(), [1, 0]);
     // As long as it is not opened again it is told.
-    two.world.clock.advance(std::time::Duration::from_secs(6));
+    two.world.clock.advance(std::time::Duration::from_secs(33));
     two.world.work().await;
     assert_eq!(two.told(), [2, 0]);
 

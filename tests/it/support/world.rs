@@ -144,6 +144,11 @@ impl World {
         self.folder.path()
     }
 
+    /// The PostgreSQL database of this world.
+    pub fn database_url(&self) -> String {
+        self.database.as_ref().expect("a world on PostgreSQL").url().to_owned()
+    }
+
     pub fn use_cases(&self) -> &UseCases {
         self.server.as_ref().unwrap().use_cases()
     }

@@ -84,8 +84,9 @@ fn a_frame_takes_no_answer_and_is_not_given_up_like_an_idp() {
     let shown = logout(vec![frame()]).on([here()], at(1)).logout;
     let answer = success(&shown, 0, true);
     let gave_up = Event::GaveUp { leg: shown.legs[0].id };
-    let tried = Event::Tried { leg: shown.legs[0].id, attempt: Attempt::Confirmed };
-    for event in [answer, gave_up, tried, Event::Leased] {
+    let tried = tried(shown.legs[0].id, Attempt::Confirmed);
+    let leased = Event::Leased { legs: vec![shown.legs[0].id] };
+    for event in [answer, gave_up, tried, leased] {
         assert!(shown.clone().on([event.clone()], at(2)).changes.is_empty(), "{event:?}");
     }
 }

@@ -104,6 +104,45 @@ fn the_idp_hears_of_an_app_whose_session_was_ended_by_its_own_sign_in() {
     world.come_to_an_end();
 }
 
+#[test]
+fn the_idp_hears_of_an_app_whose_session_was_ended_while_its_answer_was_made() {
+    let mut installation = Installation::new();
+    let mut world = calm(&mut installation);
+    let sign_in = on_its_way_back(&mut world);
+    let request = ended_by_the_idp(&mut world);
+    world.ask_node(0, sign_in);
+    for what in ["FROM held_sign_in", "FROM authn_request", "FROM ended_principal"] {
+        world.let_through(0, what);
+    }
+    world.ask_node(1, request);
+    world.let_through(1, "FROM identity_provider");
+    world.let_through(1, LOOK);
+    world.let_through(1, "AddEndedPrincipal");
+    world.let_through(1, "FROM ended_principal");
+    world.let_through(1, LOOK);
+    // Nobody was found, and nobody before: the answer is being made.
+    world.let_through(1, "FROM ended_principal");
+    world.let_through(1, "FROM ended_principal");
+    // The sign-in is written, finds itself overtaken, and ends its session.
+    world.let_through(0, "FROM relogin_lock");
+    world.let_through(0, "BeginBrowserSession");
+    for what in ["FROM ended_principal", "FROM ended_principal", LOOK] {
+        world.let_through(0, what);
+    }
+    world.let_through(0, "FROM browser_session WHERE id");
+    world.let_through(0, "WHERE o.apps_of_session_id");
+    world.let_through(0, "EndBrowserSession");
+    assert_eq!(live_sessions(&world), 0);
+    // `idp_hears` looks whether it hears Success before the app has agreed.
+    world.let_through(1, "FROM ended_principal");
+    world.let_through(1, "FROM identity_provider");
+    world.let_through(1, "FROM idp_session i");
+    assert!(world.truth.requests[0].answered.is_none(), "the app has not answered yet");
+    world.run_quiet();
+    assert!(world.truth.requests[0].answered.is_some());
+    world.come_to_an_end();
+}
+
 /// Somebody has signed out, waits for the IdP, goes on without it, and has it asked once more. Its answer
 /// to the first question is being read meanwhile.
 #[test]

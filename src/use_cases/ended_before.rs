@@ -8,27 +8,28 @@ use crate::use_cases::end_principal::goes_by_index;
 use crate::use_cases::{Failure, UseCases};
 
 impl UseCases {
-    /// The logouts, begun by somebody else, of sessions that this request names, as long as these sessions
-    /// are kept.
+    /// The logouts, besides those that are `known`, of sessions that this request names, as long as these
+    /// sessions are kept. Most were begun by somebody else; one may have been begun for this request while
+    /// its answer was being made, by a sign-in that found itself overtaken.
     pub(super) async fn ended_before(
         &self,
         connection: &Connection,
         owed: &OwedAnswer,
+        known: &[Logout],
     ) -> Result<Vec<Logout>, Failure> {
         let Some(ended) = self.store().carried_out(&owed.idp, &owed.request_id).await? else {
             return Ok(Vec::new());
         };
         let skew = self.settings().clock_skew;
         let entity_id = connection.metadata.entity_id.as_str();
-        let mut logouts = Vec::new();
+        let mut logouts: Vec<Logout> = Vec::new();
         for idp in self.store().idps_of_entity(entity_id).await? {
             let found = match goes_by_index(&ended, connection) {
                 true => self.store().logouts_of_indexes(&idp, &ended.session_indexes).await?,
                 false => self.store().logouts_of_name(&idp, &ended.name_id.value).await?,
             };
             for (id, held) in found {
-                let is_new = !ended.logouts.contains(&id)
-                    && logouts.iter().all(|logout: &Logout| logout.id != id);
+                let is_new = known.iter().chain(&logouts).all(|logout| logout.id != id);
                 // What cannot be read any more may be meant.
                 let is_named = held.is_none_or(|held| self.names(&ended, connection, &held, skew));
                 if is_new && is_named {

@@ -133,12 +133,18 @@ impl UseCases {
         if connection.settings.always_success {
             return Ok(Status::success());
         }
-        let before = self.ended_before(connection, owed).await?;
-        let before = self.wait_for_all_told(before).await?;
+        let mut known = logouts.to_vec();
+        // While some are waited for, there may come more.
+        loop {
+            let more = self.ended_before(connection, owed, &known).await?;
+            if more.is_empty() {
+                break;
+            }
+            known.extend(self.wait_for_all_told(more).await?);
+        }
         // Who cannot read all of a session does not know whether it knows everybody in it.
-        let all_known = !logouts.iter().flat_map(|logout| &logout.legs).any(Leg::is_unreadable);
-        let all_told = all_known && logouts.iter().chain(&before).all(Logout::has_told_every_app);
-        Ok(match all_told {
+        let all_known = !known.iter().flat_map(|logout| &logout.legs).any(Leg::is_unreadable);
+        Ok(match all_known && known.iter().all(Logout::has_told_every_app) {
             true => Status::success(),
             false => Status::partial_logout(),
         })

@@ -110,14 +110,18 @@ impl UseCases {
         Ok(Reply::page(Page::LogoutWaiting { handle: handle.cloned(), leg, idp }))
     }
 
-    /// Waits for the parties that we tell ourselves, for each logout at most `logout.wait` after it began.
+    /// Waits for the parties that we tell ourselves, for each logout at most `logout.wait` after it began
+    /// or was begun again.
     pub(super) async fn wait_for_all_told(
         &self,
         logouts: Vec<Logout>,
     ) -> Result<Vec<Logout>, Failure> {
         let mut told = Vec::with_capacity(logouts.len());
         for logout in logouts {
-            let until = logout.created_at.plus(self.settings().logout_wait);
+            // Whoever has its apps told again waits for them as for those of a new one.
+            let retried = logout.legs.iter().filter_map(|leg| leg.retried_at).max();
+            let begun = retried.map_or(logout.created_at, |at| at.max(logout.created_at));
+            let until = begun.plus(self.settings().logout_wait);
             // While one was waited for, the others may have come to their end.
             let (logout, now) = match logout.is_telling() {
                 true => self.read_again(logout.id).await?,

@@ -30,6 +30,7 @@ mutants:  ## a million changed messages: what is accepted says what was signed; 
 flood:  ## 100,000 forged LogoutRequests end nothing and write nothing; FORGED=n
 	@flags=$$(packaging/build-flags) && SLOOP_FORGED=$(or $(FORGED),100000) \
 		cargo test --locked --release --test it $$flags -- --nocapture cli::forged_load
+
 kills:  ## `sloop serve` is killed 200 times in the middle of logouts: nothing promised is lost; KILLS=n
 	@flags=$$(packaging/build-flags) && SLOOP_KILLS=$(or $(KILLS),200) \
 		cargo test --locked --test it $$flags -- --nocapture cli::kill::at_any_moment_on_sqlite

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{eventually, home, signed_in};
 use crate::both;
 use crate::support::idp_key::{By, IdpKey};
+use crate::support::idp_request::Answered;
 use crate::support::rp::{Answer, RelyingParty};
 use crate::support::world::{On, Setting, World};
 
@@ -43,7 +44,11 @@ async fn fair(on: On) {
     }
     let session = world.idp.sessions().pop().unwrap();
     let everything = key.asks(&world, &session).with(|it| it.request.session_indexes.clear());
-    everything.through(&mut world.browser(), By::Redirect).await;
+    let begun = std::time::Instant::now();
+    let answered = everything.through(&mut world.browser(), By::Redirect).await;
+    assert!(Answered::of(&world, &answered).await.status().starts_with("Success"));
+    // The IdP waits for none of them: one try alone lasts ten seconds.
+    assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
     assert_eq!(world.logout_count().await, 70);
     // Newer than all of them: one more, of an app that was away for a moment.
     world.clock.advance(Duration::from_secs(5));

@@ -75,6 +75,8 @@ async fn needs_sid(on: On) {
 
     sign_out(&world, &sub).await;
 
+    let all = async || (one.received_logout_tokens().len(), two.received_logout_tokens().len());
+    eventually("every token", async || all().await == (2, 1)).await;
     let told = one.logouts().await.unwrap();
     assert!(told.iter().all(|claims| claims["sub"] == sub));
     let sids: BTreeSet<_> = told.iter().map(|claims| claims["sid"].as_str().unwrap()).collect();

@@ -4,6 +4,8 @@ mod begins;
 mod frames;
 mod told;
 
+use std::time::Duration;
+
 use sloop::paths;
 use url::Url;
 
@@ -25,7 +27,10 @@ struct Story {
 impl Story {
     async fn begin(on: On, options: Options, settings: &str) -> Self {
         let options = Options { base_url: Some("https://ssp.test"), ..options };
-        let setting = Setting::on(on).https();
+        // What we answer depends on what apps have confirmed by then; a busy machine may have both.
+        let setting = Setting::on(on).https().config(|config| {
+            config.logout.wait = Duration::from_secs(20);
+        });
         let (world, idp) = tokio::join!(setting.begin(), SimpleSamlPhp::start(options));
         let story = Self { world, idp };
         story.connect(settings).await;

@@ -314,3 +314,72 @@ impl SealedStore {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::change::EndedPrincipal;
+    use crate::id::LogoutId;
+    use crate::keys::Kek;
+    use crate::rng::Rng;
+    use crate::saml::NameId;
+    use crate::store::Kind;
+    use crate::store::tests::{Scratch, conflict};
+
+    async fn whoever_writes_a_request_again_has_read_what_is_there(kind: Kind) {
+        let scratch = Scratch::open(kind).await;
+        let (kek, rng) = (Kek::from_bytes([7; 32]), Rng::system());
+        let store = SealedStore::new(scratch.store.clone(), kek, rng.clone());
+        let now = scratch.clock.now();
+        let expires_at = now.plus(Duration::from_secs(60));
+        let carried_out = EndedPrincipal {
+            version: 0,
+            idp: "corp".parse().unwrap(),
+            request_id: "_1".to_owned(),
+            name_id: NameId {
+                value: "ada".to_owned(),
+                format: None,
+                name_qualifier: None,
+                sp_name_qualifier: None,
+                sp_provided_id: None,
+            },
+            session_indexes: Vec::new(),
+            issued_at: now,
+            by_name: false,
+            logouts: Vec::new(),
+            answer: None,
+            answered_at: None,
+            expires_at,
+        };
+        let idp = carried_out.idp.clone();
+        let read = async || store.carried_out(&idp, "_1").await.unwrap().unwrap();
+        let write = async |ended: &EndedPrincipal| {
+            let mut written = ended.clone();
+            written.logouts.push(LogoutId::new(now, &rng));
+            let save = Change::SaveEndedPrincipal(Box::new(written));
+            store.commit(now, vec![save]).await
+        };
+        let add = Change::AddEndedPrincipal(Box::new(carried_out.clone()));
+        store.commit(now, vec![add]).await.unwrap();
+        let (one, other) = (read().await, read().await);
+        assert_eq!((&one, one.version), (&carried_out, 0));
+        assert_eq!(write(&one).await, Ok(()));
+        assert_eq!(write(&other).await, conflict("SaveEndedPrincipal"));
+        let again = read().await;
+        assert_eq!((again.version, again.logouts.len(), again.expires_at), (1, 1, expires_at));
+        assert_eq!(write(&again).await, Ok(()));
+        assert_eq!((read().await.version, read().await.logouts.len()), (2, 2));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn sqlite_tells_who_was_first_to_write_a_request_again() {
+        whoever_writes_a_request_again_has_read_what_is_there(Kind::Sqlite).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn postgres_tells_who_was_first_to_write_a_request_again() {
+        whoever_writes_a_request_again_has_read_what_is_there(Kind::Postgres).await;
+    }
+}

@@ -332,10 +332,8 @@ impl Model {
         self.sessions.get_mut(&id).expect("a known session")
     }
 
-    /// A request may have been under way with the cookie before the newest.
     pub(super) fn by_cookie(&self, cookie: TokenHash) -> Option<&Session> {
-        let held = |known: &&Session| known.cookie == cookie || known.former == Some(cookie);
-        self.sessions.values().find(held)
+        self.sessions.values().find(|known| known.has_cookie(cookie))
     }
 
     pub(super) fn by_sid(&self, sid: &str) -> Option<&Session> {
@@ -356,6 +354,11 @@ impl Model {
 }
 
 impl Session {
+    /// A request may have been under way with the cookie before the newest.
+    pub(super) fn has_cookie(&self, cookie: TokenHash) -> bool {
+        self.cookie == cookie || self.former == Some(cookie)
+    }
+
     /// Whether it is wrong to tell this app of its end: the app takes part, and did not come in again
     /// only since this step.
     pub(super) fn is_alive_for(&self, app: &ClientId, step: u64) -> bool {

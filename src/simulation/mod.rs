@@ -5,7 +5,7 @@
 //! Whenever a node reads, commits or calls an app, it stops, and somebody else may go on: what is read,
 //! decided and committed never happens in one piece. Nodes crash, commits succeed unseen, answers come
 //! late, twice and forged, the database's clock jumps. After every transaction and every answer the
-//! invariants are checked (`invariants.rs`, `answers.rs`), and at the end that everything ends
+//! invariants are checked (`invariants.rs`, `legs.rs`, `answers.rs`, `pages.rs`), and at the end that everything ends
 //! (`ending.rs`). A run is made of its seed and of nothing else, so that it can be looked at again:
 //!
 //! ```text
@@ -23,11 +23,14 @@ mod history;
 mod idps;
 mod installation;
 mod invariants;
+mod legs;
 mod mail;
 mod model;
 mod node;
+mod pages;
 mod parties;
 mod people;
+mod queries;
 mod sign_ins;
 mod strangers;
 mod tally;

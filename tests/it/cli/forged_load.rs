@@ -156,8 +156,7 @@ impl Serving {
 
 /// How many there are to be.
 fn count() -> usize {
-    let count = std::env::var("SLOOP_FORGED").map(|count| count.parse().expect("a number"));
-    count.unwrap_or(500)
+    std::env::var("SLOOP_FORGED").map_or(500, |count| count.parse().unwrap())
 }
 
 /// Every file of the database, with its bytes. SQLite appends to its log before it answers.

@@ -155,6 +155,7 @@ impl Serving {
 }
 
 /// How many there are to be.
+#[expect(clippy::disallowed_methods, reason = "`make flood` says how many")]
 fn count() -> usize {
     std::env::var("SLOOP_FORGED").map_or(500, |count| count.parse().unwrap())
 }

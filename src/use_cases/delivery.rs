@@ -5,14 +5,14 @@ mod places;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
+use tokio::task::JoinSet;
 
 use crate::clock::Timestamp;
 use crate::id::{LegId, LogoutId};
 use crate::logout::retry::Jitter;
-use crate::logout::{Attempt, Event, Leg, Logout, Next as Step, Party, Rung};
+use crate::logout::{Attempt, Event, Logout, Next as Step, Party, Rung};
 use crate::store::{CommitError, DueLeg, LogoutKey};
 use crate::use_cases::{Failure, TRIES, UseCases};
 
@@ -34,26 +34,25 @@ impl UseCases {
     /// Tells the parties of a logout that has just been committed. Nobody waits for it here; the legs
     /// are leased, so they are told again if this node dies.
     pub(super) fn tell_at_once(&self, logout: &Logout) {
-        let due: Vec<LegId> = logout.due_legs().map(|leg| leg.id).collect();
+        let due = due_of(logout);
         if !due.is_empty() {
-            let (use_cases, logout) = (self.clone(), logout.clone());
-            tokio::spawn(async move { use_cases.deliver(&logout, &due).await });
+            let (use_cases, logout) = (self.clone(), Arc::new(logout.clone()));
+            tokio::spawn(async move { use_cases.tell_and_write_down(&logout, due, |_| ()).await });
         }
     }
 
     /// The same for whoever waits for it: each party is told once, and each result is written down.
     /// `told` is called with how many are done, and how many there are.
     pub async fn tell_now(&self, logouts: &[Logout], told: impl Fn(usize, usize)) {
-        let legs =
-            logouts.iter().flat_map(|logout| logout.due_legs().map(move |leg| (logout, leg)));
-        let mut tries: FuturesUnordered<_> =
-            legs.map(|(logout, leg)| self.tell_and_write_down(logout, leg)).collect();
-        let (mut done, all) = (0, tries.len());
-        told(done, all);
-        while tries.next().await.is_some() {
-            done += 1;
-            told(done, all);
-        }
+        let all = logouts.iter().map(|logout| logout.due_legs().count()).sum();
+        let done = AtomicUsize::new(0);
+        told(0, all);
+        let count = |more| told(done.fetch_add(more, Ordering::Relaxed) + more, all);
+        let each = logouts.iter().map(|logout| {
+            let (due, logout) = (due_of(logout), Arc::new(logout.clone()));
+            async move { self.tell_and_write_down(&logout, due, count).await }
+        });
+        futures_util::future::join_all(each).await;
     }
 
     /// Takes on what is due: logouts whose deadline has passed, and parties to be told again, of each
@@ -121,54 +120,55 @@ impl UseCases {
         let Step::Tell(leased) = decision.next else { return Ok(true) };
         let logout = Arc::new(decision.logout);
         places.retain(|(leg, _)| leased.contains(leg));
-        for (leg, place) in places {
-            let (use_cases, logout) = (self.clone(), Arc::clone(&logout));
-            tokio::spawn(async move {
-                let Some(leg) = logout.leg(leg) else { return };
-                let answered = use_cases.tell_and_write_down(&logout, leg).await;
-                drop(place);
-                if answered {
-                    use_cases.0.deliveries.note_answer();
-                }
-            });
-        }
+        let use_cases = self.clone();
+        tokio::spawn(async move { use_cases.tell_and_write_down(&logout, places, |_| ()).await });
         Ok(true)
     }
 
-    /// Tells these parties in parallel.
-    async fn deliver(&self, logout: &Logout, legs: &[LegId]) {
-        let legs = legs.iter().filter_map(|id| logout.leg(*id));
-        let mut tries: FuturesUnordered<_> =
-            legs.map(|leg| self.tell_and_write_down(logout, leg)).collect();
-        while tries.next().await.is_some() {}
+    /// Tells these parties in parallel, and writes down what came of it: of all that have answered by then
+    /// in one commit, because the commits of one logout stand in each other's way. `written` is called
+    /// with how many they are; their places are free then. What cannot be written is not lost: the lease
+    /// runs out, and the party is told again.
+    async fn tell_and_write_down<P: Send + 'static>(
+        &self,
+        logout: &Arc<Logout>,
+        legs: Vec<(LegId, P)>,
+        written: impl Fn(usize),
+    ) {
+        let mut tries = JoinSet::new();
+        for (leg, place) in legs {
+            let (use_cases, logout) = (self.clone(), Arc::clone(logout));
+            tries.spawn(async move { (use_cases.tell(&logout, leg).await, place) });
+        }
+        while let Some(first) = tries.join_next().await {
+            let more = std::iter::from_fn(|| tries.try_join_next());
+            let (happened, places): (Vec<_>, Vec<_>) =
+                std::iter::once(first).chain(more).flatten().unzip();
+            let happened: Vec<Event> = happened.into_iter().flatten().collect();
+            let (count, answered) = (places.len(), happened.iter().any(is_an_answer));
+            let recorded = self.write_down(logout.id, happened).await;
+            drop(places);
+            match recorded {
+                Ok(()) if answered => self.0.deliveries.note_answer(),
+                Ok(()) => {}
+                Err(error) => {
+                    tracing::error!(logout.id = %logout.id, %error, "tries could not be recorded");
+                }
+            }
+            written(count);
+        }
     }
 
-    /// A result that cannot be written is not lost: the lease runs out, and the party is told again.
-    /// Returns whether the party has answered for good.
-    async fn tell_and_write_down(&self, logout: &Logout, leg: &Leg) -> bool {
-        let happened = match &leg.party {
-            Party::App { client, .. } => self.tell_app(logout, leg.id, client).await,
+    /// What came of one try. `None`: such a leg is never due.
+    async fn tell(&self, logout: &Logout, leg: LegId) -> Option<Event> {
+        let leg = logout.leg(leg)?;
+        match &leg.party {
+            Party::App { client, .. } => Some(self.tell_app(logout, leg.id, client).await),
             Party::Idp { idp, rung: Rung::Soap { location } } => {
-                self.ask_by_soap(logout, leg, idp, location).await
+                Some(self.ask_by_soap(logout, leg, idp, location).await)
             }
-            // Such a leg is never due.
-            Party::Idp { .. } => return false,
-        };
-        let open = matches!(
-            &happened,
-            Event::Tried {
-                attempt: Attempt::Failed(_)
-                    | Attempt::Later { .. }
-                    | Attempt::NotFound(_)
-                    | Attempt::NotSent(_),
-                ..
-            }
-        );
-        if let Err(error) = self.write_down(logout.id, happened).await {
-            tracing::error!(logout.id = %logout.id, %error, "a try could not be recorded");
-            return false;
+            Party::Idp { .. } => None,
         }
-        !open
     }
 
     /// What came of a try, with what decides when the next one may be.
@@ -176,10 +176,10 @@ impl UseCases {
         Event::Tried { leg, attempt, jitter: Jitter::from_bytes(self.rng().bytes()) }
     }
 
-    async fn write_down(&self, id: LogoutId, happened: Event) -> Result<(), Failure> {
+    async fn write_down(&self, id: LogoutId, happened: Vec<Event>) -> Result<(), Failure> {
         for _ in 0..TRIES {
             let (logout, now) = self.read_again(id).await?;
-            let decision = logout.on([happened.clone()], now);
+            let decision = logout.on(happened.clone(), now);
             match self.store().commit(now, decision.changes).await {
                 Ok(()) => {
                     self.a_leg_closed(id);
@@ -196,4 +196,24 @@ impl UseCases {
     pub(super) async fn now(&self) -> Result<Timestamp, Failure> {
         Ok(self.store().now().await?)
     }
+}
+
+/// Everybody whom we tell ourselves and who is due, by no place of the worker's.
+fn due_of(logout: &Logout) -> Vec<(LegId, ())> {
+    logout.due_legs().map(|leg| (leg.id, ())).collect()
+}
+
+/// Whether the party has answered for good.
+fn is_an_answer(happened: &Event) -> bool {
+    let open = matches!(
+        happened,
+        Event::Tried {
+            attempt: Attempt::Failed(_)
+                | Attempt::Later { .. }
+                | Attempt::NotFound(_)
+                | Attempt::NotSent(_),
+            ..
+        }
+    );
+    !open
 }

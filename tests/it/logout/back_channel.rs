@@ -195,6 +195,31 @@ async fn dead_letter(on: On) {
     assert_eq!(app.received_logout_tokens().len(), tries, "a dead letter is not sent again");
 }
 
+both!(of_many_apps_that_answer_at_once_each_is_heard_at_its_first_try, many_apps);
+async fn many_apps(on: On) {
+    let world =
+        Setting::on(on).config(|config| config.logout.wait = Duration::from_secs(10)).begin().await;
+    let first = world.app("app-0").await;
+    let mut ada = signed_in(&world, &first, "ada").await;
+    let mut apps = vec![first];
+    for number in 1..16 {
+        let app = world.app(&format!("app-{number}")).await;
+        world.sign_in(&mut ada.browser, &app, "ada").await;
+        apps.push(app);
+    }
+
+    let hint = ada.hint().to_owned();
+    let end = world.sign_out(&mut ada.browser, &apps[0], &hint).await;
+
+    assert_eq!(end.url.as_str(), home(&apps[0]));
+    let story = world.newest_logout().await;
+    assert_eq!((story.outcome.as_str(), story.legs.len()), ("complete", 17));
+    let of_apps = story.legs.iter().filter(|leg| leg.party.starts_with("app"));
+    let heard: BTreeSet<_> = of_apps.map(|leg| leg.said.as_str()).collect();
+    assert_eq!(heard, BTreeSet::from(["confirmed (told at try 1)"]));
+    assert!(apps.iter().all(|app| app.received_logout_tokens().len() == 1));
+}
+
 both!(a_slow_app_holds_nobody, slow_app);
 async fn slow_app(on: On) {
     let setting = Setting::on(on).config(|config| config.logout.wait = Duration::from_millis(400));

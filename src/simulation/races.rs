@@ -129,7 +129,7 @@ fn the_idp_hears_of_an_app_whose_session_was_ended_while_its_answer_was_made() {
     for what in ["FROM ended_principal", "FROM ended_principal", LOOK] {
         world.let_through(0, what);
     }
-    world.let_through(0, "FROM browser_session WHERE id");
+    world.let_through(0, "FROM browser_session b WHERE b.id = $1");
     world.let_through(0, "WHERE o.apps_of_session_id");
     world.let_through(0, "EndBrowserSession");
     assert_eq!(live_sessions(&world), 0);

@@ -7,7 +7,8 @@ use crate::id::LegId;
 use crate::logout::{Ends, Event, Logout, Next as Step, PartyId};
 use crate::secret::Token;
 use crate::store::SessionKey;
-use crate::use_cases::{EndParty, Failure, LeftParty, LogoutEnd, Page, Reply, UseCases};
+use crate::use_cases::registry::View;
+use crate::use_cases::{Browser, EndParty, Failure, LeftParty, LogoutEnd, Page, Reply, UseCases};
 
 /// A browser that comes to the page of a logout within this time of its end is still on its way: it
 /// goes to the target. The waiting page looks again every 15 seconds. Who comes later has come back,
@@ -39,15 +40,16 @@ impl UseCases {
         continue_to: Option<String>,
         now: Timestamp,
     ) -> Result<Reply, Failure> {
+        let view = self.view().await?;
         let mut parties = Vec::with_capacity(logout.legs.len());
         for leg in &logout.legs {
-            let name = self.name_of(&PartyId::from(&leg.party), now).await?;
+            let name = name_of(&view, &PartyId::from(&leg.party), now).await?;
             let can_try_again = handle.is_some() && logout.can_try_again(leg, now);
             parties.push(EndParty { leg: leg.id, name, can_try_again });
         }
         let mut left = Vec::with_capacity(logout.document.left.len());
         for id in logout.document.left.clone() {
-            left.push(LeftParty { name: self.name_of(&id, now).await?, id });
+            left.push(LeftParty { name: name_of(&view, &id, now).await?, id });
         }
         let language = logout.document.language;
         let locked = handle.is_some() && self.store().has_relogin_lock(logout.id).await?;
@@ -63,13 +65,16 @@ impl UseCases {
             && self.store().browser_session(session).await?.found.is_some())
     }
 
-    /// What people call it.
-    async fn name_of(&self, party: &PartyId, now: Timestamp) -> Result<String, Failure> {
-        let view = self.view().await?;
-        match party {
-            PartyId::App { client } => Ok(view.client_name(client).await?),
-            PartyId::Idp { idp } => view.idp_name(idp, now).await,
-        }
+    /// Whether somebody else has signed in with this browser since. A LogoutRequest for the person of the
+    /// logout could end what they have at the IdP.
+    pub(super) async fn is_somebody_elses(
+        &self,
+        browser: &Browser,
+        logout: &Logout,
+    ) -> Result<bool, Failure> {
+        let Some(cookie) = browser.session_hash() else { return Ok(false) };
+        let session = self.store().browser_session(SessionKey::Cookie(cookie)).await?.found;
+        Ok(session.is_some_and(|session| session.subject != logout.document.subject))
     }
 
     /// The person wants an IdP asked once more. What is known stays so until it answers.
@@ -78,8 +83,12 @@ impl UseCases {
         logout: Logout,
         leg: LegId,
         handle: &Token,
+        browser: &Browser,
         now: Timestamp,
     ) -> Result<Reply, Failure> {
+        if self.is_somebody_elses(browser, &logout).await? {
+            return Ok(self.to_its_page(handle));
+        }
         let event = Event::TriedAgain { leg, asked: self.fresh_request() };
         let (logout, step, now) = self.advance(logout, vec![event], now).await?;
         let language = logout.document.language;
@@ -89,5 +98,13 @@ impl UseCases {
             _ => self.to_its_page(handle),
         };
         Ok(reply.in_language(language))
+    }
+}
+
+/// What people call it.
+async fn name_of(view: &View<'_>, party: &PartyId, now: Timestamp) -> Result<String, Failure> {
+    match party {
+        PartyId::App { client } => Ok(view.client_name(client).await?),
+        PartyId::Idp { idp } => view.idp_name(idp, now).await,
     }
 }

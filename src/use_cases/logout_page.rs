@@ -38,7 +38,8 @@ impl UseCases {
             let (logout, now) = (found.logout, read.now);
             if self.has_come_back(&logout, mark, now).await? {
                 let continue_to = logout.onward();
-                return self.end_page(logout, Some(handle), continue_to, now).await;
+                let own = (!self.is_somebody_elses(browser, &logout).await?).then_some(handle);
+                return self.end_page(logout, own, continue_to, now).await;
             }
             if let Some(owed) = logout.document.owed_answer.clone() {
                 return self.go_on_to_answer(logout, &owed, mark, Vec::new(), now).await;
@@ -89,7 +90,7 @@ impl UseCases {
             PageAnswer::AskAgain => Some(Vec::new()),
             PageAnswer::TryAgain(leg) => {
                 let (logout, now) = self.begun(handle).await?;
-                return self.try_again(logout, leg, handle, now).await;
+                return self.try_again(logout, leg, handle, browser, now).await;
             }
             PageAnswer::GoOn(leg) => {
                 Some(leg.map(|leg| Event::GaveUp { leg }).into_iter().collect())

@@ -211,3 +211,30 @@ async fn only_its_page(on: On) {
     assert!(page.text().contains("This session has ended everywhere"), "{}", page.summary());
     assert_eq!(page.forms(), []);
 }
+
+both!(it_is_not_asked_once_somebody_else_has_signed_in, somebody_else);
+async fn somebody_else(on: On) {
+    let world = World::on(on).await;
+    let app = world.app("app-one").await;
+    let mut ada = signed_in(&world, &app, "ada").await;
+    let (_, question) = gave_up(&mut ada.browser, &app, &[]).await;
+    let end = ada.browser.get(question.url.as_str()).await;
+    let mut form = button(&end).expect("it may be asked again");
+    form.set("answer", "try_again");
+    let visits = world.idp.journal().len();
+    let bob = world.sign_in(&mut ada.browser, &app, "bob").await;
+    assert_ne!(bob.claims["sub"], ada.tokens.claims["sub"]);
+    let signed_in = world.idp.journal().len();
+    assert!(signed_in > visits);
+
+    // The page has no button any more, and one that was shown before leads back to it.
+    world.clock.advance(Duration::from_secs(31));
+    let shown = ada.browser.get(question.url.as_str()).await;
+    assert!(button(&shown).is_none(), "{}", shown.summary());
+    let pressed = ada.browser.submit_form(&end, &form).await;
+
+    assert_eq!(pressed.refresh(), Some(question.url), "{}", pressed.summary());
+    assert!(idp_leg(&world).await.starts_with("no_answer"));
+    assert_eq!(world.idp.journal().len(), signed_in);
+    assert!(world.is_signed_in(&mut ada.browser, &app).await, "as bob");
+}

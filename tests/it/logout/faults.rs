@@ -138,7 +138,7 @@ async fn silent(on: On) {
         assert!(page.text().contains("this is where you stay"), "{}", page.text());
         assert!(!ada.is_in(&world, &app).await && !is_at_idp(&world, "ada"), "{slo:?}");
         eventually("the app's token", async || !app.is_signed_in(ada.sid()).await).await;
-        let sent = ["leg.sent: ", "relogin_lock.set: "];
+        let sent = ["relogin_lock.set: ", "leg.sent: "];
         assert_eq!(of_the_idp(&world.newest_logout().await), sent);
 
         world.clock.advance(Duration::from_secs(601));

@@ -129,7 +129,7 @@ async fn at_once(on: On) {
     // The browser may have got the other answer last.
     let url = one.logout_url(&[("id_token_hint", ada.hint())]).await;
     let page = ada.browser.open(url.as_str()).await;
-    assert!(page.text().contains("You are signed out everywhere"), "{}", page.summary());
+    assert!(page.text().contains("This session has ended everywhere"), "{}", page.summary());
     assert_eq!((sessions(&world).await, world.logout_count().await), (0, 1));
     assert_eq!((one.logouts().await.unwrap().len(), two.logouts().await.unwrap().len()), (1, 1));
 }

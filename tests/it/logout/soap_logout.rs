@@ -126,7 +126,9 @@ async fn other_name(on: On) {
         let hint = ada.hint().to_owned();
         world.sign_out(&mut ada.browser, &app, &hint).await;
         assert_eq!(idp_leg(&world).await, said, "{setting}");
-        assert_eq!(soap.heard().len(), 1, "{setting}");
+        // What is no answer may have been asked for again by now.
+        let heard = soap.heard().len();
+        assert!(heard == 1 || said == "open" && heard > 0, "{setting}: {heard}");
         assert!(!ada.is_in(&world, &app).await, "{setting}");
     }
 }

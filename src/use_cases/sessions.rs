@@ -106,7 +106,7 @@ impl UseCases {
             match self.store().commit(read.now, begun.changes).await {
                 Ok(()) => return Ok(Some(begun.logout)),
                 // The connection was lost during COMMIT: only what is stored tells what happened.
-                Err(CommitError::Unknown) if self.has_begun(&begun.handle).await? => {
+                Err(CommitError::Unknown) if self.is_written(begun.logout.id).await? => {
                     return Ok(Some(begun.logout));
                 }
                 Err(CommitError::Conflict { .. } | CommitError::Unknown) => {}

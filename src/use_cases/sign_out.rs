@@ -172,7 +172,7 @@ impl UseCases {
         match self.store().commit(now, changes).await {
             Ok(()) => {}
             // The connection was lost during COMMIT: only what is stored tells what happened.
-            Err(CommitError::Unknown) if self.has_begun(&handle).await? => {}
+            Err(CommitError::Unknown) if self.is_written(logout.id).await? => {}
             Err(CommitError::Conflict { .. } | CommitError::Unknown) => return Ok(None),
             Err(other) => return Err(Failure::commit(other)),
         }
@@ -185,5 +185,11 @@ impl UseCases {
     /// Whether the logout of this handle is written.
     pub(super) async fn has_begun(&self, handle: &Token) -> Result<bool, Failure> {
         Ok(self.store().logout(LogoutKey::Handle(handle.hash())).await?.found.is_some())
+    }
+
+    /// Whether this very logout stands in the store. Another one may have the same page: a form that was
+    /// sent twice, with other ticks.
+    pub(super) async fn is_written(&self, id: LogoutId) -> Result<bool, Failure> {
+        Ok(self.store().logout(LogoutKey::Id(id)).await?.found.is_some())
     }
 }

@@ -37,7 +37,8 @@ async fn unheard(on: On) {
     let world = World::on(on).await;
     let key = IdpKey::connect(&world).await;
     let (one, two) = (world.app("app-one").await, world.app("app-two").await);
-    two.answer_back_channel_with(Answer::Status(500));
+    // Not before a minute is over, whatever a try now would say.
+    two.answer_back_channel_with(Answer::Later(503, 60));
     let mut ada = signed_in(&world, &one, "ada").await;
     let session = newest(&world);
     world.sign_in(&mut ada.browser, &two, "ada").await;

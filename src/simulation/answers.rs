@@ -55,10 +55,9 @@ impl World<'_> {
                 assert!(live.is_none(), "I1: {running:?} is answered, and it lives");
             }
             Wish::OffBoard { subject } => {
+                // One that is being written down meanwhile finds out by itself (I12).
                 let begun_before = self.model.sessions.values().find(|known| {
-                    known.session.subject == *subject
-                        && known.session.created_at < running.begun_at
-                        && lives(known)
+                    known.session.subject == *subject && known.begun < running.begun && lives(known)
                 });
                 assert!(begun_before.is_none(), "I1: {running:?} is answered, and a session lives");
                 let step = self.history.steps();

@@ -4,7 +4,6 @@
 use super::installation::{IDPS, ISSUER, SP, entity};
 use super::mail::Mail;
 use super::parties::{IssuedAnswer, IssuedRequest};
-use super::wish::{Running, Wish};
 use super::world::World;
 use crate::clock::Timestamp;
 use crate::logout::LegOutcome;
@@ -12,7 +11,7 @@ use crate::saml::binding::{redirect, soap};
 use crate::saml::{
     LogoutRequest, LogoutResponse, MessageKind, RawQuery, SessionIndex, Status, StatusCode,
 };
-use crate::use_cases::{Next, Reply, transaction_name};
+use crate::use_cases::transaction_name;
 use crate::xml::sign::sign_enveloped;
 use crate::xml::{Limits, parse};
 
@@ -356,80 +355,6 @@ impl World<'_> {
         self.truth.requests.push(IssuedRequest { idp, is_genuine, request, url, answered: None });
         let request = self.truth.requests.len() - 1;
         self.mail.push(Mail::Request { request });
-    }
-
-    /// What an IdP is told of its own request. I1: if it is told that it was carried out, no session
-    /// that the request named lives. I11: what was forged ends nothing, and is told so.
-    pub(super) fn idp_hears(&mut self, running: &Running, reply: &Reply) {
-        let carried = match &running.wish {
-            Wish::IdpRequest { request, .. } => Some(*request),
-            _ => None,
-        };
-        let (request, said, told) = match (&reply.next, carried) {
-            (Next::Redirect(url), _) if url.contains("SAMLResponse=") => {
-                let query = url.split_once('?').expect("a query").1;
-                let message = RawQuery::new(query).parse().expect("what we sent can be read");
-                assert_eq!(message.relay_state(), Some("the IdP's own"));
-                let xml = message.inflate(Limits::MESSAGE.bytes).expect("DEFLATE");
-                let document = parse(&xml, &Limits::MESSAGE).expect("XML");
-                let answer = LogoutResponse::parse(document.root()).expect("an answer");
-                let mut issued = self.truth.requests.iter();
-                let request = issued.position(|one| one.request.id == answer.in_response_to);
-                (request.expect("I5: an answer to nobody"), answer.status, true)
-            }
-            // Nobody waits for an answer, or there is nowhere to send it.
-            (Next::Page(_), Some(request)) => (request, Status::success(), false),
-            // Frames come first, and the answer when the browser has shown them.
-            (Next::Frames { .. } | Next::Redirect(_), Some(_)) | (_, None) => return,
-            (other, Some(_)) => panic!("an IdP gets {other:?}"),
-        };
-        let told_complete = told && said.is_success() && !said.is_partial_logout();
-        let issued = &self.truth.requests[request];
-        if !said.is_success() {
-            return;
-        }
-        assert!(issued.is_genuine, "I11: {} is forged, and {said:?}", issued.request.id);
-        for known in self.model.sessions.values() {
-            let own: Vec<_> = self
-                .truth
-                .sign_ins
-                .iter()
-                .filter(|one| known.assertions.contains(&one.assertion_id) && one.completed)
-                .filter(|one| one.idp == issued.idp && one.name == issued.request.name_id)
-                .collect();
-            // Who has signed in there anew since is not meant.
-            let all_before = own.iter().all(|one| one.instant <= issued.request.issue_instant);
-            let named = own.iter().any(|one| super::mail::names(&issued.request, one));
-            if !(named && all_before) {
-                continue;
-            }
-            assert!(
-                known.ended.is_some(),
-                "I1: {} is answered, and {} lives",
-                issued.request.id,
-                known.session.id
-            );
-            // Whoever has ended it: an app that does not know is no Success.
-            let logout = self.model.of_session(known.session.id);
-            let logout = logout.map(|known| &known.logout);
-            let open = logout.filter(|logout| !logout.has_told_every_app());
-            assert!(
-                !told_complete || open.is_none(),
-                "I8: {} hears Success, but for {open:?}",
-                issued.request.id
-            );
-        }
-        let ended = self.model.ended.values().find(|ended| ended.request_id == issued.request.id);
-        for logout in ended.iter().flat_map(|ended| &ended.logouts) {
-            let legs = self.model.logouts[logout].logout.legs.iter().filter(|leg| !leg.is_idp());
-            let open = legs.into_iter().find(|leg| leg.outcome() != Some(LegOutcome::Confirmed));
-            assert!(
-                !told_complete || open.is_none(),
-                "I8: the IdP hears Success, but for {open:?}"
-            );
-        }
-        let step = self.history.steps();
-        self.truth.requests[request].answered.get_or_insert(step);
     }
 }
 

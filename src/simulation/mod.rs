@@ -5,8 +5,9 @@
 //! Whenever a node reads, commits or calls an app, it stops, and somebody else may go on: what is read,
 //! decided and committed never happens in one piece. Nodes crash, commits succeed unseen, answers come
 //! late, twice and forged, the database's clock jumps. After every transaction and every answer the
-//! invariants are checked (`invariants.rs`, `legs.rs`, `answers.rs`, `pages.rs`), and at the end that everything ends
-//! (`ending.rs`). A run is made of its seed and of nothing else, so that it can be looked at again:
+//! invariants are checked (`invariants.rs`, `legs.rs`, `answers.rs`, `idp_hears.rs`, `pages.rs`), and at
+//! the end that everything ends (`ending.rs`). A run is made of its seed and of nothing else, so that it
+//! can be looked at again:
 //!
 //! ```text
 //! SLOOP_SIMULATION_SEED=17 cargo test --lib simulation -- --nocapture
@@ -20,6 +21,7 @@ mod database;
 mod dice;
 mod ending;
 mod history;
+mod idp_hears;
 mod idps;
 mod installation;
 mod invariants;

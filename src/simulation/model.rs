@@ -35,6 +35,8 @@ pub(super) struct Session {
     pub(super) cookie: TokenHash,
     /// The one before the newest sign-in.
     pub(super) former: Option<TokenHash>,
+    /// The step at which it began.
+    pub(super) begun: u64,
     /// The step at which it ended.
     pub(super) ended: Option<u64>,
     /// Which assertions it rests on.
@@ -210,6 +212,7 @@ impl Model {
                     session,
                     cookie: *cookie,
                     former: None,
+                    begun: step,
                     ended: None,
                     assertions: Vec::new(),
                     joined: Vec::new(),

@@ -41,6 +41,8 @@ pub(super) struct Judged {
     pub verdict: Verdict,
     /// The browser's cookie finds no other lock.
     pub last: bool,
+    /// The cookie that finds the others, where only the session's cookie led to them until now.
+    pub given: Option<Token>,
 }
 
 impl UseCases {
@@ -134,24 +136,36 @@ impl UseCases {
         Ok(self.store().locked_idps(cookie).await?)
     }
 
-    /// As above, for a browser whose session is over. If it was ended while the browser was not there, as
-    /// by an administrator, the locks of that logout count, too: a browser that has no cookie yet gets
-    /// theirs, and to one that has a cookie they are handed over. Its session cookie has proven that they
-    /// are its own.
+    /// As above, for a browser whose session is over.
     pub(super) async fn locked_since_its_end(
         &self,
         browser: &Browser,
     ) -> Result<(Vec<IdpId>, Option<CookieChange>), Failure> {
         let mut locked = self.locked_idps(browser).await?;
-        let Some(ended) = browser.session_hash() else { return Ok((locked, None)) };
+        let of_its_end = self.locks_of_its_end(browser).await?;
+        let cookie = of_its_end.map(|(idps, cookie)| {
+            locked.extend(idps);
+            CookieChange::SetRelogin(cookie)
+        });
+        Ok((locked, cookie))
+    }
+
+    /// If the session of this browser was ended while the browser was not there, as by an administrator,
+    /// the locks of that logout count, too: a browser that has no cookie yet gets theirs, and to one that
+    /// has a cookie they are handed over. Its session cookie has proven that they are its own. The IdPs
+    /// that they are for, and the cookie that they go by from now on.
+    async fn locks_of_its_end(
+        &self,
+        browser: &Browser,
+    ) -> Result<Option<(Vec<IdpId>, Token)>, Failure> {
+        let Some(ended) = browser.session_hash() else { return Ok(None) };
         let read = self.store().logout(LogoutKey::EndedCookie(ended)).await?;
-        let Some(found) = read.found else { return Ok((locked, None)) };
+        let Some(found) = read.found else { return Ok(None) };
         let theirs = self.relogin_cookie(&found.handle);
-        let of_its_end = self.store().locked_idps(theirs.hash()).await?;
-        if of_its_end.is_empty() {
-            return Ok((locked, None));
+        let idps = self.store().locked_idps(theirs.hash()).await?;
+        if idps.is_empty() {
+            return Ok(None);
         }
-        locked.extend(of_its_end);
         let cookie = match &browser.relogin {
             Some(own) if own.hash() != theirs.hash() => {
                 let hand_over =
@@ -162,16 +176,20 @@ impl UseCases {
             }
             _ => theirs,
         };
-        Ok((locked, Some(CookieChange::SetRelogin(cookie))))
+        Ok(Some((idps, cookie)))
     }
 
+    /// `is_over`: the browser has no live session, so what its session left behind when it ended counts.
     pub(super) async fn judge_relogin(
         &self,
         verified: &VerifiedSignIn,
         connection: &Connection,
         browser: &Browser,
+        is_over: bool,
     ) -> Result<Judged, Failure> {
-        let cookie = browser.relogin_hash();
+        let of_its_end = if is_over { self.locks_of_its_end(browser).await? } else { None };
+        let given = of_its_end.map(|(_, cookie)| cookie);
+        let cookie = given.as_ref().map(Token::hash).or_else(|| browser.relogin_hash());
         let (idp, facts) = (&verified.idp, &verified.facts);
         let indexes = &facts.session_indexes;
         let locks =
@@ -188,7 +206,7 @@ impl UseCases {
         if let Some(cookie) = cookie.filter(|_| last) {
             last = self.store().locked_idps(cookie).await?.iter().all(|locked| locked == idp);
         }
-        Ok(Judged { verdict, last })
+        Ok(Judged { verdict, last, given: given.filter(|_| !last) })
     }
 
     /// The IdP relied on what was logged out. Where it was not told to ask the person, it is told now;

@@ -75,7 +75,8 @@ impl UseCases {
         }
         let cookie = self.rng().token();
         for _ in 0..TRIES {
-            let judged = self.judge_relogin(&verified, &connection, browser).await?;
+            let is_over = session.is_none();
+            let judged = self.judge_relogin(&verified, &connection, browser, is_over).await?;
             let lifted = match &judged.verdict {
                 Verdict::Fresh(by) => lift(by, &verified, "the IdP has authenticated the person"),
                 Verdict::Ended(by) if anyway => lift(by, &verified, "the person signed in anyway"),
@@ -123,9 +124,12 @@ impl UseCases {
                     let reply = Reply::redirect(url)
                         .with(CookieChange::SetSession(cookie))
                         .with(CookieChange::ClearTransaction { name });
-                    return Ok(match browser.relogin.is_some() && judged.last {
-                        true => reply.with(CookieChange::ClearRelogin),
-                        false => reply,
+                    return Ok(match judged.given {
+                        Some(cookie) => reply.with(CookieChange::SetRelogin(cookie)),
+                        None if browser.relogin.is_some() && judged.last => {
+                            reply.with(CookieChange::ClearRelogin)
+                        }
+                        None => reply,
                     });
                 }
                 Err(CommitError::Conflict {

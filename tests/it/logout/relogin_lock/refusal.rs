@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Careless, error_of, is_demanded, is_refused, press, recorded};
 use crate::both;
+use crate::logout::admin_logout::{end, live};
 use crate::support::forger::Said;
 use crate::support::world::{On, Setting, World};
 
@@ -252,4 +253,45 @@ async fn on_its_way(on: On) {
     let fresh = idp.answer(&world, &mut browser, (late.attempt, asked), |_| {}).await;
     idp.tokens(&fresh).await;
     assert!(world.is_signed_in(&mut browser, &idp.app).await);
+}
+
+both!(what_an_administrator_ended_does_not_come_back_by_an_idp_that_ignores_the_demand, ignored);
+async fn ignored(on: On) {
+    let world = World::on(on).await;
+    let idp = Careless::connect(&world).await;
+    for own_cookie in [false, true] {
+        let mut browser = world.browser();
+        if own_cookie {
+            // The lock of another logout, and its cookie.
+            let first = idp.sign_in(&world, &mut browser, |_| {}).await;
+            let tokens = idp.tokens(&first).await;
+            idp.sign_out(&world, &mut browser, &tokens).await;
+            world.clock.advance(MINUTE);
+        }
+        let began = world.clock.now();
+        // Neither the name of the IdP's session nor a cookie of the lock finds it.
+        let old = |said: &mut Said| (said.authn_instant, said.session_index) = (Some(began), None);
+        let first = idp.sign_in(&world, &mut browser, old).await;
+        idp.tokens(&first).await;
+        let attempt = idp.app.begin(&[("idp", "forged"), ("acr_values", "urn:more")]).await;
+        let waiting = idp.forger.asked(&browser.get(attempt.url.as_str()).await);
+        // Within what is allowed for the IdP's clock.
+        world.clock.advance(Duration::from_secs(20));
+        let session = live(&world, "").await.pop().expect("a session");
+        assert_eq!(end(&world, &session["id"]).await.status, 200);
+
+        let late = idp.answer(&world, &mut browser, (attempt, waiting), old).await;
+        let asked = idp.forger.asked(&late.page);
+        assert!(is_demanded(&asked));
+        let ignored = idp.answer(&world, &mut browser, (late.attempt, asked), old).await;
+        assert!(is_refused(&ignored.page, &world), "{own_cookie}: {}", ignored.page.summary());
+        assert!(!world.is_signed_in(&mut browser, &idp.app).await);
+        // What the IdP says anew is believed.
+        world.clock.advance(MINUTE);
+        let fresh = idp.sign_in(&world, &mut browser, |said| said.session_index = None).await;
+        assert!(is_demanded(&fresh.asked));
+        idp.tokens(&fresh).await;
+        assert!(world.is_signed_in(&mut browser, &idp.app).await);
+        assert!(browser.cookie(&world.issuer, "relogin").is_none(), "{own_cookie}: none is left");
+    }
 }

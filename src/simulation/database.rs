@@ -30,6 +30,7 @@ impl World<'_> {
         changes: Vec<Change>,
     ) -> Result<(), CommitError> {
         let fate = match self.closing {
+            true if std::mem::take(&mut self.breaks_next) => Fate::NeverDone,
             true => Fate::Good,
             false => self.dice.weighted(&[
                 (92, Fate::Good),

@@ -3,7 +3,7 @@
 use super::idps::{Carried, Manner};
 use super::installation::{Installation, app};
 use super::mail::Mail;
-use super::wish::{Button, Prompt, Wish};
+use super::wish::{Button, Form, Prompt, Wish};
 use super::world::World;
 use crate::logout::{Leg, LegOutcome, PartyId};
 
@@ -201,6 +201,19 @@ fn the_leg<'w>(world: &'w World<'_>) -> &'w Leg {
     legs.find(|leg| leg.is_idp()).expect("an IdP was asked")
 }
 
+/// The person signs in to a second app, and opens their own page.
+fn page_of_two_apps(world: &mut World<'_>) -> Box<Form> {
+    world.ask(Wish::Authorize { browser: 0, app: 1, idp: 0, prompt: Prompt::None });
+    world.ask(Wish::PersonPage { browser: 0 });
+    world.run_quiet();
+    let mut mail = std::mem::take(&mut world.mail).into_iter();
+    let form = mail.find_map(|mail| match mail {
+        Mail::PersonPage { form, .. } => Some(form),
+        _ => None,
+    });
+    form.expect("somebody is signed in")
+}
+
 /// Of two apps one is ended alone. Before it is told, the person opens it again, or does not, and then the
 /// session lapses. Returns what became of its leg.
 fn told_when_the_session_has_lapsed(opened_again: bool) -> LegOutcome {
@@ -210,15 +223,7 @@ fn told_when_the_session_has_lapsed(opened_again: bool) -> LegOutcome {
     world.ask(sign_in);
     world.run_quiet();
     let sign_on = |app| Wish::Authorize { browser: 0, app, idp: 0, prompt: Prompt::None };
-    world.ask(sign_on(1));
-    world.ask(Wish::PersonPage { browser: 0 });
-    world.run_quiet();
-    let mut mail = std::mem::take(&mut world.mail).into_iter();
-    let form = mail.find_map(|mail| match mail {
-        Mail::PersonPage { form, .. } => Some(form),
-        _ => None,
-    });
-    let mut form = form.expect("somebody is signed in");
+    let mut form = page_of_two_apps(&mut world);
     form.ticks.ticked = vec![PartyId::of_app(&app(0))];
     world.ask_node(0, Wish::PersonForm { browser: 0, form });
     for what in ["FROM browser_session", "FROM logout", "FROM code", "AdvanceBrowserSession"] {
@@ -243,6 +248,32 @@ fn told_when_the_session_has_lapsed(opened_again: bool) -> LegOutcome {
 fn an_app_that_takes_part_again_in_a_session_that_lapses_is_not_told_of_its_former_end() {
     assert_eq!(told_when_the_session_has_lapsed(true), LegOutcome::NotSent);
     assert_eq!(told_when_the_session_has_lapsed(false), LegOutcome::Confirmed);
+}
+
+/// The person's own page is sent twice, with other ticks, and both are about to be written. The second one
+/// is lost with its connection, and what it finds then is the first one's logout.
+#[test]
+fn what_only_the_second_form_ticks_ends_although_its_commit_was_lost() {
+    let mut installation = Installation::new();
+    let mut world = calm(&mut installation);
+    let sign_in = on_its_way_back(&mut world);
+    world.ask(sign_in);
+    world.run_quiet();
+    let form = page_of_two_apps(&mut world);
+    for (node, number) in [(0, 0), (1, 1)] {
+        let mut form = form.clone();
+        form.ticks.ticked = vec![PartyId::of_app(&app(number))];
+        world.ask_node(node, Wish::PersonForm { browser: 0, form });
+        for what in ["FROM browser_session", "FROM logout", "FROM code"] {
+            world.let_through(node, what);
+        }
+    }
+    world.let_through(0, "AdvanceBrowserSession");
+    world.let_break(1, "AdvanceBrowserSession");
+    world.run_quiet();
+    // `ticked_must_be_over` looks at what each of them ticked when it is answered. Nothing was left.
+    assert_eq!((live_sessions(&world), world.model.logouts.len()), (0, 2));
+    world.come_to_an_end();
 }
 
 #[test]

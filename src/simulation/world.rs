@@ -39,6 +39,8 @@ pub(super) struct World<'i> {
     pub(super) mail: Vec<Mail>,
     /// Nothing new is begun, and nothing fails any more.
     pub(super) closing: bool,
+    /// The next commit is never done, and its node does not hear that.
+    pub(super) breaks_next: bool,
     /// Apps that answer nobody any more.
     pub(super) dead_apps: Vec<usize>,
     /// Everything that was asked of the database, where it is to be compared.
@@ -82,6 +84,7 @@ impl<'i> World<'i> {
             tokens: Vec::new(),
             mail: Vec::new(),
             closing: false,
+            breaks_next: false,
             dead_apps: Vec::new(),
             trace: None,
         }
@@ -291,6 +294,13 @@ impl<'i> World<'i> {
         };
         self.history.step();
         self.carry_out(*only);
+    }
+
+    /// The connection breaks while this node waits for this commit, which is never done.
+    #[cfg(test)]
+    pub(super) fn let_break(&mut self, node: usize, what: &str) {
+        self.breaks_next = true;
+        self.let_through(node, what);
     }
 
     fn carry_out(&mut self, next: usize) {

@@ -152,7 +152,7 @@ fn idp_leg(
         }
         (_, IdpLegs::BegunBy { ids, .. }) if ids.contains(&session.idp) => {
             let why = "it began this logout for another of its sessions";
-            closed(LegOutcome::Unconfirmed, why, now)
+            closed(LegOutcome::NotSent, why, now)
         }
         (Rung::Local { why }, _) => closed(LegOutcome::NotPossible, why.as_str(), now),
         (_, IdpLegs::BegunBy { .. }) => {
@@ -184,7 +184,7 @@ fn unreadable_leg(
         IdpLegs::BegunBy { ids, .. } if ids.contains(idp) => {
             let detail =
                 "it began this logout; which of its sessions this was cannot be read any more";
-            closed(LegOutcome::Unconfirmed, detail, now)
+            closed(LegOutcome::NotSent, detail, now)
         }
         _ => closed(LegOutcome::NotPossible, why.as_str(), now),
     };

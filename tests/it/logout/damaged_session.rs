@@ -11,7 +11,7 @@ use crate::support::idp_key::{By, IdpKey};
 use crate::support::idp_request::Answered;
 use crate::support::world::{On, World};
 
-const BEGAN: &str = "unconfirmed (it began this logout; which of its sessions this was cannot be read \
+const BEGAN: &str = "not_sent (it began this logout; which of its sessions this was cannot be read \
                      any more)";
 const NOT_ASKED: &str = "not_possible (what this IdP asserted cannot be read any more)";
 

@@ -15,7 +15,7 @@ use crate::support::rp::RelyingParty;
 use crate::support::world::{On, World};
 
 const BEGAN: &str = "confirmed (it began this logout)";
-const ANOTHER: &str = "unconfirmed (it began this logout for another of its sessions)";
+const ANOTHER: &str = "not_sent (it began this logout for another of its sessions)";
 
 /// An IdP that names people and sessions as a story wants, and an app that knows no other.
 struct Played {

@@ -6,6 +6,7 @@ use std::fmt;
 use url::Url;
 
 use super::redirect_uri::{MAX_URI_BYTES, RegisteredRedirectUri, is_plain};
+use super::uri_query::without_query;
 
 /// Longest label of a host name (RFC 1035 2.3.4), in bytes.
 const MAX_LABEL: usize = 63;
@@ -118,7 +119,7 @@ impl AllowedLogoutUrl {
             return None;
         }
         let matches = match &self.pattern {
-            Pattern::PrivateUse(uri) => raw.split(['?', '#']).next() == Some(uri.as_str()),
+            Pattern::PrivateUse(uri) => without_query(raw) == uri,
             Pattern::Web { https, host, port, path } => {
                 let url = WebUrl::parse(raw)?;
                 // The browser will read the URL with another parser: both must see one host.
@@ -205,7 +206,7 @@ impl<'t> WebUrl<'t> {
         };
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, rest) = rest.split_at_checked(end)?;
-        let path = rest.split(['?', '#']).next().filter(|path| !path.is_empty()).unwrap_or("/");
+        let path = Some(without_query(rest)).filter(|path| !path.is_empty()).unwrap_or("/");
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
             _ => (authority, None),

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::issuer::Issuer;
-use super::redirect_uri::{RedirectUriError, RegisteredRedirectUri, append_query};
+use super::redirect_uri::{RedirectUriError, RegisteredRedirectUri};
+use super::uri_query::append_query;
 
 /// What [`FrontchannelLogoutUri::for_session`] adds to the query.
 const ADDED: [&str; 2] = ["iss", "sid"];

@@ -1,6 +1,6 @@
 //! `logout_result`: a parameter of ours at the final redirect, for clients that ask for it.
 
-use super::redirect_uri::append_query;
+use super::uri_query::append_query;
 
 const PARAMETER: &str = "logout_result";
 

@@ -24,6 +24,7 @@ pub mod redirect_uri;
 pub mod scope;
 pub mod subject;
 pub mod token;
+pub mod uri_query;
 pub mod userinfo;
 pub mod v2_logout;
 
@@ -51,5 +52,6 @@ pub use redirect_uri::{PostLogoutUri, RedirectUri, RedirectUriError, RegisteredR
 pub use scope::{Scope, Scopes};
 pub use subject::{InvalidSubject, Subject, SubjectSource, SubjectSourceError};
 pub use token::{TokenRequest, TokenResponse};
+pub use uri_query::without_query;
 pub use userinfo::BearerError;
 pub use v2_logout::V2LogoutRequest;

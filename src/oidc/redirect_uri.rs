@@ -8,6 +8,7 @@ use std::fmt;
 use url::Url;
 
 use super::issuer::is_loopback;
+use super::uri_query::append_query;
 
 /// Longest redirect URI, in bytes.
 pub const MAX_URI_BYTES: usize = 2048;
@@ -176,37 +177,6 @@ fn loopback_without_port(uri: &str) -> Option<(&'static str, &str)> {
         && port.bytes().all(|byte| byte.is_ascii_digit())
         && port.parse::<u16>().is_ok();
     is_port.then_some((base, rest))
-}
-
-/// Appends parameters by the rules of a query. Everything but unreserved characters is
-/// percent-encoded, a space too: `+` would be read differently by some apps.
-pub(super) fn append_query(uri: &str, parameters: &[(&str, &str)]) -> String {
-    let mut url = uri.to_owned();
-    for (name, value) in parameters {
-        match url.find('?') {
-            None => url.push('?'),
-            Some(_) if url.ends_with(['?', '&']) => {}
-            Some(_) => url.push('&'),
-        }
-        encode(name, &mut url);
-        url.push('=');
-        encode(value, &mut url);
-    }
-    url
-}
-
-fn encode(value: &str, into: &mut String) {
-    const HEX: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            into.push(char::from(byte));
-        } else {
-            into.push('%');
-            into.push(HEX[usize::from(byte >> 4)]);
-            into.push(HEX[usize::from(byte & 15)]);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@ use crate::clock::Timestamp;
 use crate::id::ClientId;
 use crate::logout::plan::IdpLegs;
 use crate::logout::{Logout, Reason};
-use crate::oidc::{Client, Confirm, EndSessionRequest, IdTokenHint, LogoutScope, Params};
+use crate::oidc::{
+    Client, Confirm, EndSessionRequest, IdTokenHint, LogoutScope, Params, without_query,
+};
 use crate::policy::{WhoseSession, whose_session};
 use crate::secret::Token;
 use crate::session::{BrowserSession, NamedPerson, Sid};
@@ -198,7 +200,7 @@ impl UseCases {
         // Apps have a new `state` for each click: the browser of that session ends with that of the
         // first. Who only has an ID token must have asked for the very same.
         let keys = [
-            (browser.session_hash().map(LogoutKey::EndedCookie), address as fn(&str) -> &str),
+            (browser.session_hash().map(LogoutKey::EndedCookie), without_query as fn(&str) -> &str),
             (sid.map(LogoutKey::EndedSid), |url| url),
         ];
         for (key, compared) in keys {
@@ -239,11 +241,6 @@ fn is_the_same(
         && document.owed_answer.is_none()
         && document.initiator.as_ref() == asked.0
         && document.target.as_deref().map(compared) == asked.1.map(compared)
-}
-
-/// A URL without what the app adds to it.
-fn address(url: &str) -> &str {
-    url.split(['?', '#']).next().unwrap_or_default()
 }
 
 /// Whether the browser is still needed, or may not have got where it was sent.

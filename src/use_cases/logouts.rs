@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::id::LogoutId;
 use crate::logout::{Event, Leg, LegOutcome, Logout, Outcome, PartyId, explain};
-use crate::oidc::LogoutScope;
+use crate::oidc::{LogoutScope, without_query};
 use crate::store::{CommitError, LogoutSummary, RecordedEvent};
 use crate::use_cases::{Failure, TRIES, UseCases};
 
@@ -84,7 +84,8 @@ impl UseCases {
             deadline: logout.deadline.to_string(),
             answered_at: logout.answered_at.map(|at| at.to_string()),
             settled_at: logout.settled_at.map(|at| at.to_string()),
-            returns_to: logout.document.target.as_deref().map(without_query),
+            // The client's `state` is nobody else's.
+            returns_to: logout.document.target.as_deref().map(without_query).map(str::to_owned),
             legs: logout.legs.iter().map(leg_story).collect(),
             left: logout.document.left.iter().map(ToString::to_string).collect(),
             events: self.store().events_of(id).await?,
@@ -100,9 +101,4 @@ fn leg_story(leg: &Leg) -> LegStory {
         said: explain::leg(leg),
         session_indexes: leg.principal.as_ref().map_or(0, |found| found.session_indexes.len()),
     }
-}
-
-/// The client's `state` is nobody else's.
-fn without_query(url: &str) -> String {
-    url.split(['?', '#']).next().unwrap_or_default().to_owned()
 }

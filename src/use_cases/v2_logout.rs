@@ -1,7 +1,7 @@
 //! `/v2/logout`: logout in the manner of Auth0, with lists of its own.
 
 use crate::change::LogoutQuestion;
-use crate::oidc::{Confirm, LogoutScope, Params, V2LogoutRequest};
+use crate::oidc::{Confirm, LogoutScope, Params, V2LogoutRequest, without_query};
 use crate::use_cases::{Browser, Failure, Reply, TRIES, UseCases};
 
 impl UseCases {
@@ -53,7 +53,7 @@ impl UseCases {
             Some(raw) => {
                 let on_list = allowed.iter().find_map(|entry| entry.matches(raw));
                 // Without what stands behind it, which may be personal and goes to the log.
-                let address = raw.split(['?', '#']).next().unwrap_or_default();
+                let address = without_query(raw);
                 let missing = || refuse("return_to", name, format!("{address:?} is on no list"));
                 Some(on_list.ok_or_else(missing)?.as_str().to_owned())
             }

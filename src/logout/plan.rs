@@ -32,7 +32,7 @@ pub fn still_to_confirm(session: &BrowserSession, alone: &[Leg]) -> Vec<ClientId
             open.push(client.clone());
         }
     }
-    open.retain(|client| !session.app_sessions.iter().any(|held| held.client == *client));
+    open.retain(|client| !session.has_app(client));
     open
 }
 

@@ -97,6 +97,11 @@ impl BrowserSession {
         session
     }
 
+    /// Whether this client takes part.
+    pub fn has_app(&self, client: &ClientId) -> bool {
+        self.app_sessions.iter().any(|held| held.client == *client)
+    }
+
     /// Adds the client, unless it takes part already.
     pub fn join(
         &mut self,
@@ -104,7 +109,7 @@ impl BrowserSession {
         client: &ClientId,
         now: Timestamp,
     ) -> Option<AppSession> {
-        if self.app_sessions.iter().any(|held| held.client == *client) {
+        if self.has_app(client) {
             return None;
         }
         let app = AppSession { id, client: client.clone(), created_at: now };

@@ -5,6 +5,7 @@ use crate::id::{ClientId, LegId};
 use crate::logout::{Attempt, Ends, Event, Logout, Reason, explain};
 use crate::oidc::{Client, Ended, LogoutTokenClaims};
 use crate::outbound::{Answer, SendError};
+use crate::session::BrowserSession;
 use crate::store::{SessionFilter, SessionKey, StoreError};
 use crate::use_cases::{Failure, UseCases};
 
@@ -25,7 +26,8 @@ impl UseCases {
         let uri = app.backchannel_logout_uri.as_ref().ok_or_else(|| {
             Attempt::Gone("the app has no back-channel logout URI any more".into())
         })?;
-        if self.has_joined_again(logout, client).await.map_err(|error| not_sent(&error))? {
+        let session = self.session_that_lives_on(logout).await.map_err(|error| not_sent(&error))?;
+        if session.is_some_and(|session| session.has_app(client)) {
             return Err(Attempt::Gone(explain::JOINED_AGAIN.into()));
         }
         let now = self.now().await.map_err(|error| not_sent(&error))?;
@@ -58,20 +60,17 @@ impl UseCases {
         Ok(self.store().live_sessions(&filter, None, 1).await?.found.is_empty())
     }
 
-    /// Whether an app that was ended alone takes part in the session again. Its new session has the
-    /// same `sid`: to be told of the former one would end it.
-    pub(super) async fn has_joined_again(
+    /// The session of a logout that ended apps of it alone. An app that takes part in it again has the
+    /// same `sid` as before: to be told of its former session would end the new one.
+    pub(super) async fn session_that_lives_on(
         &self,
         logout: &Logout,
-        app: &ClientId,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<BrowserSession>, StoreError> {
         if logout.document.ends != Ends::Apps {
-            return Ok(false);
+            return Ok(None);
         }
         let session = SessionKey::Id(logout.document.browser_session);
-        let session = self.store().session_to_end(session).await?.found;
-        Ok(session
-            .is_some_and(|session| session.app_sessions.iter().any(|held| held.client == *app)))
+        Ok(self.store().session_to_end(session).await?.found)
     }
 
     /// A fresh token for each attempt: new `iat`, `exp` and `jti` (2.4).

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::id::{ClientId, LegId};
-use crate::logout::{AppChannel, Event, Logout, Party};
+use crate::logout::{AppChannel, Event, Leg, Logout, Party};
 use crate::secret::Token;
 use crate::use_cases::{Failure, Next, Reply, UseCases};
 
@@ -60,15 +60,16 @@ impl UseCases {
 
     /// Frames that are not to be shown any more, because the person has opened the app again.
     pub(super) async fn joined_again(&self, logout: &Logout) -> Result<Vec<Event>, Failure> {
-        let mut events = Vec::new();
-        for leg in logout.legs.iter().filter(|leg| leg.is_frame() && leg.is_open()) {
-            if let Party::App { client, .. } = &leg.party
-                && self.has_joined_again(logout, client).await?
-            {
-                events.push(Event::JoinedAgain { leg: leg.id });
-            }
+        let frames = || logout.legs.iter().filter(|leg| leg.is_frame() && leg.is_open());
+        if frames().next().is_none() {
+            return Ok(Vec::new());
         }
-        Ok(events)
+        let Some(session) = self.session_that_lives_on(logout).await? else {
+            return Ok(Vec::new());
+        };
+        let is_of_it =
+            |leg: &&Leg| matches!(&leg.party, Party::App { client, .. } if session.has_app(client));
+        Ok(frames().filter(is_of_it).map(|leg| Event::JoinedAgain { leg: leg.id }).collect())
     }
 
     /// The page with these frames, from which the browser comes back to that of `logout`.

@@ -2,16 +2,15 @@
 //! back channel. It checks every token itself, with OpenSSL directly and none of the service's code,
 //! so that signer and verifier cannot only agree with each other.
 
+mod logout_endpoints;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::response::{Html, IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::response::Html;
+use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
@@ -21,6 +20,8 @@ use url::Url;
 
 use super::jwt::{self, Claims, Jwt};
 use super::wire;
+use logout_endpoints::LogoutEndpoints;
+pub use logout_endpoints::{Answer, LoadedFrame};
 
 /// The OpenID Provider as a relying party knows it: its issuer, and where that is served.
 #[derive(Clone, Debug)]
@@ -39,42 +40,7 @@ pub struct RelyingParty {
     address: SocketAddr,
     provider: Provider,
     clock: Clock,
-    shared: Arc<Shared>,
-}
-
-/// What the back-channel endpoint answers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Answer {
-    Status(u16),
-    /// Sends the caller there.
-    Redirect {
-        status: u16,
-        to: SocketAddr,
-    },
-    /// This status, and how many seconds to wait (`Retry-After`).
-    Later(u16, u32),
-    /// Takes the request and never answers.
-    Hang,
-}
-
-/// A frame of this app that a browser loaded.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct LoadedFrame {
-    /// The query, as it came.
-    pub query: String,
-    /// Whether a cookie of the app's own came with it.
-    pub has_cookie: bool,
-}
-
-#[derive(Debug)]
-struct Shared {
-    answer: Mutex<Answer>,
-    received: Mutex<Vec<String>>,
-    frames: Mutex<Vec<LoadedFrame>>,
-    /// The app forbids everybody to have its pages in a frame.
-    refuses_frames: Mutex<bool>,
-    /// How long a frame takes; `None`: it never comes.
-    frame_takes: Mutex<Option<Duration>>,
+    logout: Arc<LogoutEndpoints>,
     /// Each session that this app believes to be live, by its `sid`.
     signed_in: Mutex<BTreeMap<String, Session>>,
 }
@@ -121,20 +87,11 @@ impl RelyingParty {
     /// Listens on loopback: `/callback`, `/signed-out` and the two for logouts are its pages. Client
     /// id and secret are fields, to be set once the client is registered.
     pub async fn start(client_id: &str, provider: Provider) -> Self {
-        let shared = Arc::new(Shared {
-            answer: Mutex::new(Answer::Status(200)),
-            received: Mutex::default(),
-            frames: Mutex::default(),
-            refuses_frames: Mutex::default(),
-            frame_takes: Mutex::new(Some(Duration::ZERO)),
-            signed_in: Mutex::default(),
-        });
+        let logout = Arc::new(LogoutEndpoints::default());
         let routes = Router::new()
             .route("/callback", get(|| async { Html("<title>App</title>signed in") }))
             .route("/signed-out", get(|| async { Html("<title>App</title>signed out") }))
-            .route("/backchannel-logout", post(receive))
-            .route("/frontchannel-logout", get(load_frame))
-            .with_state(Arc::clone(&shared));
+            .merge(LogoutEndpoints::routes(&logout));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket");
         tokio::spawn(async move { axum::serve(listener, routes).await });
@@ -145,7 +102,8 @@ impl RelyingParty {
             address,
             provider,
             clock: Clock::system(),
-            shared,
+            logout,
+            signed_in: Mutex::default(),
         }
     }
 
@@ -258,8 +216,8 @@ impl RelyingParty {
         let claims = self.believe_id_token(id_token, attempt).await?;
         if let Some(sid) = claims.get("sid").and_then(Value::as_str) {
             let sub = claims["sub"].as_str().unwrap_or_default().to_owned();
-            let begun_after = lock(&self.shared.received).len();
-            lock(&self.shared.signed_in).insert(sid.to_owned(), Session { sub, begun_after });
+            let begun_after = self.received_logout_tokens().len();
+            lock(&self.signed_in).insert(sid.to_owned(), Session { sub, begun_after });
         }
         Ok(Tokens {
             access_token: text(&answer, "access_token").to_owned(),
@@ -284,38 +242,13 @@ impl RelyingParty {
         url
     }
 
-    /// What the back channel answers from now on.
-    pub fn answer_back_channel_with(&self, answer: Answer) {
-        *lock(&self.shared.answer) = answer;
-    }
-
-    /// Every logout token received, as it came, whatever was answered.
-    pub fn received_logout_tokens(&self) -> Vec<String> {
-        lock(&self.shared.received).clone()
-    }
-
-    /// Every frame loaded so far, oldest first.
-    pub fn loaded_frames(&self) -> Vec<LoadedFrame> {
-        lock(&self.shared.frames).clone()
-    }
-
-    /// From now on it answers with `X-Frame-Options: DENY`.
-    pub fn refuse_frames(&self) {
-        *lock(&self.shared.refuses_frames) = true;
-    }
-
-    /// How long its frames take from now on; `None`: they never come.
-    pub fn load_frames_in(&self, time: Option<Duration>) {
-        *lock(&self.shared.frame_takes) = time;
-    }
-
     /// The claims of every logout token received, each verified by Back-Channel Logout 1.0, 2.6; the
     /// sessions that they name end here: without a `sid` all of that person.
     pub async fn logouts(&self) -> Result<Vec<Claims>, String> {
         let mut believed = Vec::new();
         for (position, token) in self.received_logout_tokens().into_iter().enumerate() {
             let claims = self.believe_logout_token(&token).await?;
-            lock(&self.shared.signed_in).retain(|sid, session| {
+            lock(&self.signed_in).retain(|sid, session| {
                 let named = match claims.get("sid") {
                     Some(named) => named == sid,
                     None => claims["sub"] == session.sub,
@@ -330,7 +263,7 @@ impl RelyingParty {
     /// Whether this app believes that the session is live: signed in, and not told otherwise.
     pub async fn is_signed_in(&self, sid: &str) -> bool {
         self.logouts().await.expect("logout tokens that hold");
-        lock(&self.shared.signed_in).contains_key(sid)
+        lock(&self.signed_in).contains_key(sid)
     }
 
     pub async fn discovery(&self) -> Value {
@@ -402,47 +335,6 @@ impl RelyingParty {
         };
         wire::send(self.provider.address, request).await
     }
-}
-
-async fn load_frame(State(shared): State<Arc<Shared>>, headers: HeaderMap, uri: Uri) -> Response {
-    let query = uri.query().unwrap_or_default().to_owned();
-    let has_cookie = headers.contains_key("cookie");
-    let takes = *lock(&shared.frame_takes);
-    match takes {
-        Some(time) => tokio::time::sleep(time).await,
-        None => std::future::pending().await,
-    }
-    lock(&shared.frames).push(LoadedFrame { query, has_cookie });
-    match *lock(&shared.refuses_frames) {
-        true => ([("x-frame-options", "DENY")], Html("signed out")).into_response(),
-        false => Html("signed out").into_response(),
-    }
-}
-
-async fn receive(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: String) -> Response {
-    let form = "application/x-www-form-urlencoded";
-    let is_form = headers.get("content-type").is_some_and(|value| value == form);
-    let fields: Vec<_> = url::form_urlencoded::parse(body.as_bytes()).collect();
-    let token = match fields.as_slice() {
-        [(name, token)] if is_form && name == "logout_token" => token.clone().into_owned(),
-        _ => return StatusCode::BAD_REQUEST.into_response(),
-    };
-    lock(&shared.received).push(token);
-    let answer = *lock(&shared.answer);
-    match answer {
-        Answer::Status(status) => status_code(status).into_response(),
-        Answer::Redirect { status, to } => {
-            (status_code(status), [("location", format!("http://{to}/"))]).into_response()
-        }
-        Answer::Later(status, seconds) => {
-            (status_code(status), [("retry-after", seconds.to_string())]).into_response()
-        }
-        Answer::Hang => std::future::pending().await,
-    }
-}
-
-fn status_code(status: u16) -> StatusCode {
-    StatusCode::from_u16(status).expect("an HTTP status")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

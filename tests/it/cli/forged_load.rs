@@ -15,7 +15,8 @@ use sloop::saml::{LogoutRequest, MessageKind, PostForm};
 use sloop::xml::sign::{SigningKey, sign_enveloped};
 use url::form_urlencoded;
 
-use super::{ISSUER, Place, SECRET, Serving, app, declared, idp_with_key, open};
+use super::connected::{Connected, SignedIn};
+use super::{ISSUER, SECRET, Serving, idp_with_key};
 use crate::support::wire;
 
 const AT_ONCE: usize = 16;
@@ -38,26 +39,19 @@ const FORGERIES: [Forgery; 5] =
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mass_of_forged_requests_ends_nothing_and_writes_nothing() {
     let [(pair, idp_key), (_, stranger)] = [new_key(), new_key()];
-    let (idp, app) = tokio::join!(idp_with_key(Options::default(), &pair), app("wiki"));
-    let place = Place::new(&declared(&app));
-    place.write("secret", SECRET);
-    place.write("metadata/corp.xml", &idp.metadata());
-    let serving = place.serve().await;
-    let app = app.at(serving.provider());
-    idp.trust(&serving.get("/saml/metadata", &[]).await.body).unwrap();
-    let mut browser = serving.browser();
-    let (attempt, page) = open(&mut browser, &app, "ada").await;
-    let tokens = app.finish(&attempt, &page.url).await.unwrap();
+    let world = Connected::to(idp_with_key(Options::default(), &pair).await, SECRET).await;
+    let SignedIn { tokens, .. } = world.sign_in("ada").await;
+    let Connected { place, serving, idp, app } = &world;
     // What each costs the first time is paid.
     for kind in FORGERIES {
-        send(&serving, kind.message(&idp, &stranger)).await;
+        send(serving, kind.message(idp, &stranger)).await;
     }
     let (before, written) = (serving.cpu_time(), files(place.0.path()));
 
     let count = count();
     let requests = futures_util::stream::iter(0..count).map(|number| {
-        let forgery = FORGERIES[number % FORGERIES.len()].message(&idp, &stranger);
-        send(&serving, forgery)
+        let forgery = FORGERIES[number % FORGERIES.len()].message(idp, &stranger);
+        send(serving, forgery)
     });
     requests.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await;
 
@@ -68,7 +62,7 @@ async fn a_mass_of_forged_requests_ends_nothing_and_writes_nothing() {
     assert!(app.logouts().await.unwrap().is_empty());
     assert_eq!(place.json(&["logout", "list", "--json"]), serde_json::json!([]));
     // The twin: the IdP itself asks, with the same words.
-    send(&serving, PostSigned.message(&idp, &idp_key)).await;
+    send(serving, PostSigned.message(idp, &idp_key)).await;
     assert_eq!(app.userinfo(&tokens.access_token).await.status, 401, "ada is signed out");
     assert_eq!(app.logouts().await.unwrap().len(), 1);
     assert!(files(place.0.path()) != written);

@@ -1,23 +1,15 @@
 //! `sloop logout list|show`: what happened, told beside the service that did it.
 
 use serde_json::json;
-use sloop::mock_idp::Options;
 
-use super::{Place, SECRET, app, declared, idp, open};
+use super::connected::{Connected, SignedIn};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_logout_is_told_with_every_party_and_no_name() {
-    let (idp, app) = tokio::join!(idp(Options::default()), app("wiki"));
-    let place = Place::new(&declared(&app));
-    place.write("secret", SECRET);
-    place.write("metadata/corp.xml", &idp.metadata());
-    let serving = place.serve().await;
-    let app = app.at(serving.provider());
-    idp.trust(&serving.get("/saml/metadata", &[]).await.body).unwrap();
+    let world = Connected::begin().await;
+    let Connected { place, serving, idp, app } = &world;
     assert_eq!(place.json(&["logout", "list", "--json"]), json!([]));
-    let mut browser = serving.browser();
-    let (attempt, page) = open(&mut browser, &app, "ada").await;
-    let tokens = app.finish(&attempt, &page.url).await.unwrap();
+    let SignedIn { mut browser, tokens, .. } = world.sign_in("ada").await;
     let session = idp.sessions().remove(0);
     let parameters = [
         ("id_token_hint", tokens.id_token.as_str()),

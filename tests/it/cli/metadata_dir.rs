@@ -7,7 +7,8 @@ use sloop::mock_idp::{Entry, MockIdp, Options, Slo};
 use sloop::rng::Rng;
 use sloop::xml::sign::{SigningKey, sign_enveloped};
 
-use super::{ISSUER, Place, SECRET, app, declared, eventually, idp, metadata_of, open};
+use super::connected::{Connected, SignedIn};
+use super::{ISSUER, Place, eventually, metadata_of, open};
 
 /// Waits until `sloop idp show ID --json` says so.
 async fn becomes(place: &Place, id: &str, key: &str, value: Value) -> Value {
@@ -100,22 +101,15 @@ async fn what_was_added_by_hand_is_not_the_folders_to_disable() {
 /// and nothing is sent there. The outcome says so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_vanished_idp_lets_nobody_in_and_is_not_asked_at_logout() {
-    let (idp, app) = tokio::join!(idp(Options::default()), app("wiki"));
-    let place = Place::new(&declared(&app));
-    place.write("secret", SECRET);
-    place.write("metadata/corp.xml", &idp.metadata());
-    let serving = place.serve().await;
-    let app = app.at(serving.provider());
-    idp.trust(&serving.get("/saml/metadata", &[]).await.body).unwrap();
-    let mut browser = serving.browser();
-    let (attempt, page) = open(&mut browser, &app, "ada").await;
-    let tokens = app.finish(&attempt, &page.url).await.unwrap();
+    let world = Connected::begin().await;
+    let Connected { place, serving, idp, app } = &world;
+    let SignedIn { mut browser, tokens, .. } = world.sign_in("ada").await;
 
     std::fs::remove_file(place.path("metadata/corp.xml")).unwrap();
-    becomes(&place, "corp", "disabled", json!(true)).await;
+    becomes(place, "corp", "disabled", json!(true)).await;
 
     let mut stranger = serving.browser();
-    let (attempt, page) = open(&mut stranger, &app, "eve").await;
+    let (attempt, page) = open(&mut stranger, app, "eve").await;
     assert!(app.finish(&attempt, &page.url).await.is_err(), "{}", page.summary());
     assert_eq!(idp.sessions().len(), 1);
     let url = app.logout_url(&[("id_token_hint", &tokens.id_token)]).await;
@@ -136,8 +130,8 @@ async fn a_vanished_idp_lets_nobody_in_and_is_not_asked_at_logout() {
 
     // The file comes back, and so does the way in.
     place.write("metadata/corp.xml", &idp.metadata());
-    becomes(&place, "corp", "disabled", json!(false)).await;
-    let (attempt, page) = open(&mut browser, &app, "ada").await;
+    becomes(place, "corp", "disabled", json!(false)).await;
+    let (attempt, page) = open(&mut browser, app, "ada").await;
     assert!(app.finish(&attempt, &page.url).await.is_ok(), "{}", page.summary());
 }
 

@@ -2,6 +2,7 @@
 
 mod commands;
 mod config;
+mod connected;
 mod demo;
 mod forged_load;
 mod keys;

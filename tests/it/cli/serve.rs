@@ -2,22 +2,16 @@
 
 use sloop::mock_idp::Options;
 
+use super::connected::{Connected, SignedIn};
 use super::{Place, SECRET, app, declared, idp, open};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_declared_signs_people_in_and_out() {
-    let (idp, app) = tokio::join!(idp(Options::default()), app("wiki"));
-    let place = Place::new(&declared(&app));
-    place.write("secret", &format!("{SECRET}\n"));
-    place.write("metadata/corp.xml", &idp.metadata());
-    let serving = place.serve().await;
-    let app = app.at(serving.provider());
-    idp.trust(&serving.get("/saml/metadata", &[]).await.body).unwrap();
-    let mut browser = serving.browser();
+    let world = Connected::to(idp(Options::default()).await, &format!("{SECRET}\n")).await;
+    let Connected { serving, idp, app, .. } = &world;
 
-    let (attempt, page) = open(&mut browser, &app, "ada").await;
+    let SignedIn { mut browser, tokens, .. } = world.sign_in("ada").await;
 
-    let tokens = app.finish(&attempt, &page.url).await.unwrap();
     assert_eq!(tokens.claims["idp"], "corp");
     assert_eq!(app.userinfo(&tokens.access_token).await.json()["email"], "ada@example.com");
     let url = app
@@ -36,13 +30,9 @@ async fn what_is_declared_signs_people_in_and_out() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_secret_of_a_file_is_the_one_that_counts() {
-    let (idp, app) = tokio::join!(idp(Options::default()), app("wiki"));
-    let place = Place::new(&declared(&app));
-    place.write("secret", &"another-secret-0123456789".repeat(2));
-    place.write("metadata/corp.xml", &idp.metadata());
-    let serving = place.serve().await;
-    let app = app.at(serving.provider());
-    idp.trust(&serving.get("/saml/metadata", &[]).await.body).unwrap();
+    let another = "another-secret-0123456789".repeat(2);
+    let Connected { place, serving, app, idp: _running } =
+        Connected::to(idp(Options::default()).await, &another).await;
     let (attempt, page) = open(&mut serving.browser(), &app, "ada").await;
     assert!(app.finish(&attempt, &page.url).await.is_err());
     drop(serving);
@@ -131,16 +121,9 @@ async fn keys_are_made_once_and_for_their_owner_only() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_holds_no_name_of_a_person_and_nothing_that_opens_anything() {
-    let (idp, app) = tokio::join!(idp(Options::default()), app("wiki"));
-    let place = Place::new(&declared(&app));
-    place.write("secret", &format!("{SECRET}\n"));
-    place.write("metadata/corp.xml", &idp.metadata());
-    let mut serving = place.serve().await;
-    let app = app.at(serving.provider());
-    idp.trust(&serving.get("/saml/metadata", &[]).await.body).unwrap();
-    let mut browser = serving.browser();
-    let (attempt, page) = open(&mut browser, &app, "ada").await;
-    let tokens = app.finish(&attempt, &page.url).await.unwrap();
+    let world = Connected::to(idp(Options::default()).await, &format!("{SECRET}\n")).await;
+    let SignedIn { mut browser, page, tokens } = world.sign_in("ada").await;
+    let Connected { mut serving, idp, app, place: _kept } = world;
     let session = idp.sessions().pop().unwrap();
     let cookie = browser.cookie(super::ISSUER, "sid").unwrap().value.clone();
 

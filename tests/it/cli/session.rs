@@ -1,24 +1,17 @@
 //! `sloop session list|end` and `sloop logout retry`, beside a running service.
 
 use serde_json::json;
-use sloop::mock_idp::Options;
 
-use super::{Place, SECRET, app, declared, eventually, idp, open};
+use super::connected::{Connected, SignedIn};
+use super::eventually;
 use crate::support::rp::Answer;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_session_that_cannot_be_ended_keeps_no_other_from_it() {
-    let (idp, app) = tokio::join!(idp(Options::default()), app("wiki"));
-    let place = Place::new(&declared(&app));
-    place.write("secret", SECRET);
-    place.write("metadata/corp.xml", &idp.metadata());
-    let serving = place.serve().await;
-    let app = app.at(serving.provider());
-    idp.trust(&serving.get("/saml/metadata", &[]).await.body).unwrap();
+    let world = Connected::begin().await;
+    let Connected { place, .. } = &world;
     for user in ["ada", "bob", "eve"] {
-        let mut browser = serving.browser();
-        let (attempt, page) = open(&mut browser, &app, user).await;
-        app.finish(&attempt, &page.url).await.unwrap();
+        world.sign_in(user).await;
     }
     let list = place.json(&["session", "list", "--json"]);
     let stuck = list[0]["id"].as_str().unwrap();
@@ -47,22 +40,15 @@ async fn one_session_that_cannot_be_ended_keeps_no_other_from_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_signed_in_is_listed_and_ended_and_the_parties_are_told_at_once() {
-    let (idp, app) = tokio::join!(idp(Options::default()), app("wiki"));
-    let place = Place::new(&declared(&app));
-    place.write("secret", SECRET);
-    place.write("metadata/corp.xml", &idp.metadata());
-    let serving = place.serve().await;
-    let app = app.at(serving.provider());
-    idp.trust(&serving.get("/saml/metadata", &[]).await.body).unwrap();
+    let world = Connected::begin().await;
+    let Connected { place, idp, app, .. } = &world;
     assert_eq!(place.json(&["session", "list", "--json"]), json!([]));
-    let mut browsers = Vec::new();
+    let mut people = Vec::new();
     let mut subs = Vec::new();
     for user in ["ada", "ada", "bob", "eve"] {
-        let mut browser = serving.browser();
-        let (attempt, page) = open(&mut browser, &app, user).await;
-        let tokens = app.finish(&attempt, &page.url).await.unwrap();
+        let SignedIn { tokens, .. } = world.sign_in(user).await;
         subs.push(tokens.claims["sub"].as_str().unwrap().to_owned());
-        browsers.push((browser, tokens));
+        people.push(tokens);
     }
     let list = |more: &[&str]| place.json(&[&["session", "list", "--json"], more].concat());
     let count = |more: &[&str]| list(more).as_array().unwrap().len();
@@ -83,7 +69,7 @@ async fn who_is_signed_in_is_listed_and_ended_and_the_parties_are_told_at_once()
     assert!(said.contains("app wiki: confirmed (told at try 1)"), "{said}");
     assert!(said.contains("IdP corp: not_possible (no browser is there"), "{said}");
     assert!(!said.contains("could not be told"), "{said}");
-    let bobs_sid = browsers[2].1.claims["sid"].as_str().unwrap();
+    let bobs_sid = people[2].claims["sid"].as_str().unwrap();
     assert!(!app.is_signed_in(bobs_sid).await);
     assert_eq!(count(&[]), 3);
     // A whole person, whose app is down: what is still to do is said, and the exit code tells it.
@@ -93,13 +79,13 @@ async fn who_is_signed_in_is_listed_and_ended_and_the_parties_are_told_at_once()
     assert!(down.out.contains("told 1 times without success (it answered 503)"), "{}", down.out);
     assert!(down.out.contains("the running service goes on with it"), "{}", down.out);
     assert_eq!(count(&["--sub", &subs[0]]), 0);
-    for (_, tokens) in &browsers[..2] {
+    for tokens in &people[..2] {
         assert_eq!(app.userinfo(&tokens.access_token).await.status, 401);
     }
-    assert_eq!(app.userinfo(&browsers[3].1.access_token).await.status, 200, "eve is not meant");
+    assert_eq!(app.userinfo(&people[3].access_token).await.status, 200, "eve is not meant");
     app.answer_back_channel_with(Answer::Status(200));
     let told = eventually(async || {
-        let sids = browsers[..2].iter().map(|(_, tokens)| tokens.claims["sid"].as_str().unwrap());
+        let sids = people[..2].iter().map(|tokens| tokens.claims["sid"].as_str().unwrap());
         let mut left = false;
         for sid in sids {
             left |= app.is_signed_in(sid).await;

@@ -8,7 +8,9 @@ use sloop::saml::{LogoutResponse, Status, StatusCode};
 
 use super::{SignedIn, home, idp_leg, leads_to, signed_in};
 use crate::both;
-use crate::support::attack::{Attack, Target, document, reason, signature, transform, wrapping};
+use crate::support::attack::{
+    Attack, Family, Target, document, reason, signature, transform, wrapping,
+};
 use crate::support::browser::Page;
 use crate::support::idp_key::{Asked, By, IdpKey, Message};
 use crate::support::mutation::Xml;
@@ -58,7 +60,7 @@ impl Ambush {
 
     /// None of the attacks makes us say that the IdP signed the person out, or ends anything else;
     /// the browser goes on all the same, and what the IdP really says still counts.
-    async fn withstands(&self, attacks: &[fn(&Target<'_>) -> Vec<Attack>]) {
+    async fn withstands(&self, attacks: &[Family]) {
         let mut waiting = self.wait().await;
         let logouts = self.world.logout_count().await;
         let target = self.target(&waiting);
@@ -131,20 +133,12 @@ async fn voids(on: On) {
 
 both!(nothing_that_a_signature_names_is_followed, named);
 async fn named(on: On) {
-    let attacks = [transform::references, transform::transforms, transform::algorithms];
-    Ambush::on(on).await.withstands(&attacks).await;
+    Ambush::on(on).await.withstands(&transform::ALL).await;
 }
 
 both!(a_document_with_two_readings_proves_nothing, documents);
 async fn documents(on: On) {
-    let attacks = [
-        document::document_types,
-        document::entities,
-        document::encodings,
-        document::surroundings,
-        document::namespaces,
-    ];
-    Ambush::on(on).await.withstands(&attacks).await;
+    Ambush::on(on).await.withstands(&document::ALL).await;
 }
 
 both!(an_answer_that_is_not_what_the_schema_says_proves_nothing, schema);

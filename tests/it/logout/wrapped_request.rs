@@ -12,7 +12,7 @@ use sloop::xml::Element;
 use crate::both;
 use crate::saml::{ask, forged};
 use crate::support::attack::{
-    Attack, Target, VICTIM, document, reason, signature, transform, wrapping,
+    Attack, Family, Target, VICTIM, document, reason, signature, transform, wrapping,
 };
 use crate::support::browser::{Browser, Page};
 use crate::support::forger::Forger;
@@ -66,7 +66,7 @@ impl Ambush {
     }
 
     /// None of the attacks signs eve out, by form or by SOAP; then the IdP does.
-    async fn withstands(mut self, attacks: &[fn(&Target<'_>) -> Vec<Attack>]) {
+    async fn withstands(mut self, attacks: &[Family]) {
         for path in [paths::SAML_LOGOUT, paths::SAML_LOGOUT_SOAP] {
             let message = self.request("bob", path);
             let (key, sink) = (self.forger.key(), &self.sink);
@@ -129,20 +129,12 @@ async fn signatures(on: On) {
 
 both!(nothing_that_its_signature_names_is_followed, named);
 async fn named(on: On) {
-    let attacks = [transform::references, transform::transforms, transform::algorithms];
-    Ambush::on(on).await.withstands(&attacks).await;
+    Ambush::on(on).await.withstands(&transform::ALL).await;
 }
 
 both!(a_request_with_two_readings_ends_nothing, documents);
 async fn documents(on: On) {
-    let attacks = [
-        document::document_types,
-        document::entities,
-        document::encodings,
-        document::surroundings,
-        document::namespaces,
-    ];
-    Ambush::on(on).await.withstands(&attacks).await;
+    Ambush::on(on).await.withstands(&document::ALL).await;
 }
 
 both!(a_request_that_is_not_what_the_schema_says_ends_nothing, schema);

@@ -1,7 +1,9 @@
 //! Attacks on whoever reads the document before anybody looks at its signature: declarations,
 //! entities, encodings, and what stands around the root.
 
-use super::{Attack, Target, VICTIM};
+use super::{Attack, Family, Target, VICTIM};
+
+pub const ALL: [Family; 5] = [document_types, entities, encodings, surroundings, namespaces];
 
 /// A document type declaration in every form, most of them harmless: none is accepted.
 pub fn document_types(target: &Target<'_>) -> Vec<Attack> {

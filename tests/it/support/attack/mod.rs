@@ -41,6 +41,9 @@ pub struct Attack {
     pub code: &'static str,
 }
 
+/// Attacks of one kind on whatever is aimed at.
+pub type Family = fn(&Target<'_>) -> Vec<Attack>;
+
 impl Attack {
     pub fn new(what: impl Into<String>, message: impl AsRef<[u8]>, code: &'static str) -> Self {
         Self { what: what.into(), message: message.as_ref().to_vec(), code }

@@ -1,8 +1,10 @@
 //! Algorithms, addresses and parameters in a SignedInfo that the IdP did sign: nothing is refused
 //! here for a broken signature, and nothing of it may be followed, fetched or executed.
 
-use super::{Attack, Target};
+use super::{Attack, Family, Target};
 use crate::support::mutation::Xml;
+
+pub const ALL: [Family; 3] = [references, transforms, algorithms];
 
 const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 const INCLUSIVE: &str = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315";

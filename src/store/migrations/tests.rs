@@ -39,13 +39,7 @@ fn a_text_of_its_own_goes_to_its_database() {
 /// What the version before had, filled: the upgrade loses nothing and keeps every rule but the one
 /// that it lifts.
 async fn a_logout_may_leave_its_session_alive_after_the_upgrade(kind: Kind) {
-    let folder = tempfile::tempdir().unwrap();
-    let url: DatabaseUrl = match kind {
-        Kind::Sqlite => format!("sqlite:{}", folder.path().join("old.db").display()),
-        Kind::Postgres => new_schema().await,
-    }
-    .parse()
-    .unwrap();
+    let (_folder, url) = new_database(kind).await;
     let fill: Vec<String> = (1..=3)
         .flat_map(|n| {
             [
@@ -139,13 +133,7 @@ async fn a_logout_may_leave_its_session_alive_after_the_upgrade(kind: Kind) {
 
 /// Logouts of single apps that were written before find their session.
 async fn a_logout_of_apps_knows_its_session_after_the_upgrade(kind: Kind) {
-    let folder = tempfile::tempdir().unwrap();
-    let url: DatabaseUrl = match kind {
-        Kind::Sqlite => format!("sqlite:{}", folder.path().join("old.db").display()),
-        Kind::Postgres => new_schema().await,
-    }
-    .parse()
-    .unwrap();
+    let (_folder, url) = new_database(kind).await;
     let session = |id: &str| {
         format!(
             "INSERT INTO browser_session (id, version, cookie_hash, sid, subject, created_at, \
@@ -188,6 +176,16 @@ async fn sqlite_knows_the_session_of_a_logout_of_apps() {
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres_knows_the_session_of_a_logout_of_apps() {
     a_logout_of_apps_knows_its_session_after_the_upgrade(Kind::Postgres).await;
+}
+
+/// One without a table. It goes away with the folder.
+async fn new_database(kind: Kind) -> (tempfile::TempDir, DatabaseUrl) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = match kind {
+        Kind::Sqlite => format!("sqlite:{}", folder.path().join("old.db").display()),
+        Kind::Postgres => new_schema().await,
+    };
+    (folder, url.parse().unwrap())
 }
 
 /// Brings a new database to this version and runs SQL on it.

@@ -154,6 +154,24 @@ pub struct Leg {
     pub principal: Option<Principal>,
 }
 
+impl Leg {
+    /// As it stands in a new logout: nothing has happened to it yet.
+    pub fn new(id: LegId, position: u32, party: Party, state: LegState) -> Self {
+        Self {
+            id,
+            position,
+            party,
+            state,
+            retried_at: None,
+            not_found_since: None,
+            tried_again_at: None,
+            answer_refused_at: None,
+            asked: None,
+            principal: None,
+        }
+    }
+}
+
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Party {

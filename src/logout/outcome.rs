@@ -146,18 +146,9 @@ mod tests {
     use crate::rng::Rng;
 
     fn leg(state: LegState) -> Leg {
-        Leg {
-            id: LegId::new(Timestamp::from_seconds(1), &Rng::system()),
-            position: 0,
-            party: Party::App { client: "app".parse().unwrap(), channel: AppChannel::BackChannel },
-            state,
-            retried_at: None,
-            not_found_since: None,
-            tried_again_at: None,
-            answer_refused_at: None,
-            asked: None,
-            principal: None,
-        }
+        let id = LegId::new(Timestamp::from_seconds(1), &Rng::system());
+        let app = Party::App { client: "app".parse().unwrap(), channel: AppChannel::BackChannel };
+        Leg::new(id, 0, app, state)
     }
 
     fn closed(outcome: LegOutcome) -> Leg {

@@ -77,17 +77,9 @@ pub fn legs(
         });
         plan.extend(asked);
     }
-    let leg = |(position, (party, state, principal))| Leg {
-        id: LegId::new(now, rng),
-        position,
-        party,
-        state,
-        retried_at: None,
-        not_found_since: None,
-        tried_again_at: None,
-        answer_refused_at: None,
-        asked: None,
-        principal,
+    let leg = |(position, (party, state, principal))| {
+        let leg = Leg::new(LegId::new(now, rng), position, party, state);
+        Leg { principal, ..leg }
     };
     (0..).zip(plan).map(leg).collect()
 }

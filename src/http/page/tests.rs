@@ -108,19 +108,10 @@ fn end(text: &str) -> crate::use_cases::LogoutEnd {
         idp: "corp".parse().unwrap(),
         rung: Rung::Local { why: WhyLocal::Configured },
     };
-    let leg = crate::logout::Leg {
-        // One value for all pages, so that they can be compared.
-        id: "00000000-0000-7000-8000-000000000000".parse::<LegId>().unwrap(),
-        position: 0,
-        party: idp,
-        state: LegState::Closed { outcome, detail: text.to_owned(), at: now },
-        retried_at: None,
-        not_found_since: None,
-        tried_again_at: None,
-        answer_refused_at: None,
-        asked: None,
-        principal: None,
-    };
+    // One value for all pages, so that they can be compared.
+    let id = "00000000-0000-7000-8000-000000000000".parse::<LegId>().unwrap();
+    let state = LegState::Closed { outcome, detail: text.to_owned(), at: now };
+    let leg = crate::logout::Leg::new(id, 0, idp, state);
     let party = EndParty { leg: leg.id, name: text.to_owned(), can_try_again: true };
     let document = LogoutDocument {
         reason: Reason::RpInitiated,

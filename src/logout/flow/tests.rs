@@ -66,18 +66,8 @@ fn failed(logout: &Logout, position: usize, why: &str) -> Event {
 
 fn logout(legs: Vec<(Party, LegState)>) -> Logout {
     let rng = Rng::system();
-    let leg = |(position, (party, state))| Leg {
-        id: LegId::new(at(0), &rng),
-        position,
-        party,
-        state,
-        retried_at: None,
-        not_found_since: None,
-        tried_again_at: None,
-        answer_refused_at: None,
-        asked: None,
-        principal: None,
-    };
+    let leg =
+        |(position, (party, state))| Leg::new(LegId::new(at(0), &rng), position, party, state);
     Logout {
         id: LogoutId::new(at(0), &rng),
         version: 1,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::{AuditEvent, AuditKind};
-use crate::change::{Change, PendingAuthnRequest, Relogin, VerifiedSignIn, Wanted};
+use crate::change::{Change, PendingAuthnRequest, Relogin, VerifiedSignIn};
 use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::oidc::{ErrorCode, OAuthError, Subject, SubjectSource};
@@ -13,7 +13,7 @@ use crate::saml::{Decryption, Expected, Login, Received, Rejection, Status, stat
 use crate::secret::Token;
 use crate::session::SignedIn;
 use crate::store::CommitError;
-use crate::use_cases::sign_in::{HeldSignIn, Waiting};
+use crate::use_cases::sign_in::{HeldSignIn, Waiting, by_a_fresh_authentication};
 use crate::use_cases::{Browser, CookieChange, Failure, Keys, Reply, UseCases, transaction_name};
 use crate::xml;
 use crate::xml::decrypt::Cbc;
@@ -253,12 +253,7 @@ impl UseCases {
             // The IdP relied on an older session than `max_age` allows: ask for a fresh one.
             let changes = vec![Change::TakeAuthnRequest { id: pending.id.clone() }, record];
             self.store().commit(now, changes).await.map_err(used)?;
-            let wanted = Wanted {
-                force_authn: true,
-                authn_not_before: Some(now),
-                relogin: Relogin::Free,
-                ..pending.wanted
-            };
+            let wanted = by_a_fresh_authentication(pending.wanted, now);
             return self.send_authn_request(wanted, connection, now).await;
         }
         let status = match &rejection {

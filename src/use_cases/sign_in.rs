@@ -189,12 +189,7 @@ impl UseCases {
         changes
             .extend([Change::TakeAuthnRequest { id: pending.id.clone() }, Change::Record(record)]);
         self.store().commit(now, changes).await.map_err(used)?;
-        let wanted = Wanted {
-            force_authn: true,
-            authn_not_before: Some(now),
-            relogin: Relogin::Free,
-            ..pending.wanted
-        };
+        let wanted = by_a_fresh_authentication(pending.wanted, now);
         let reply = self.send_authn_request(wanted, &connection, now).await?;
         let name = transaction_name(&pending.id);
         Ok(reply.with(CookieChange::ClearTransaction { name }))
@@ -309,4 +304,10 @@ struct PlannedSignIn {
     code: Token,
     /// The session of another person in the same browser, which ends.
     replaced: Option<Logout>,
+}
+
+/// The same, to be met by an authentication from now on. That is as much as a re-login lock asks for.
+pub(super) fn by_a_fresh_authentication(wanted: Wanted, now: Timestamp) -> Wanted {
+    let authn_not_before = Some(now);
+    Wanted { force_authn: true, authn_not_before, relogin: Relogin::Free, ..wanted }
 }

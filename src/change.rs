@@ -203,6 +203,19 @@ pub enum Change {
     Record(AuditEvent),
 }
 
+impl Change {
+    /// Writes down how long the session lasts by now; whoever read it before must read it again.
+    pub fn advance(session: &BrowserSession, cookie: Option<TokenHash>) -> Self {
+        Self::AdvanceBrowserSession {
+            id: session.id,
+            version: session.version,
+            idle_until: session.idle_until,
+            expires_at: session.expires_at,
+            cookie,
+        }
+    }
+}
+
 /// Who wrote a setting. What a file declares, the file changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Source {

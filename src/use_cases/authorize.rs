@@ -136,15 +136,8 @@ impl UseCases {
         now: Timestamp,
     ) -> Result<Option<Reply>, Failure> {
         let mut session = session.clone();
-        let version = session.version;
         session.touch(self.settings().session, now);
-        let mut changes = vec![Change::AdvanceBrowserSession {
-            id: session.id,
-            version,
-            idle_until: session.idle_until,
-            expires_at: session.expires_at,
-            cookie: None,
-        }];
+        let mut changes = vec![Change::advance(&session, None)];
         let (code, grant) = self.grant(&mut session, request, sign_in.id, now);
         changes.extend(grant);
         changes.push(Change::Record(

@@ -139,13 +139,7 @@ impl UseCases {
         // Whoever adds a code advances the session, and then this commit is a conflict.
         let codes = self.store().codes_of(session.id).await?;
         let mut changes = vec![
-            Change::AdvanceBrowserSession {
-                id: session.id,
-                version: session.version,
-                idle_until: session.idle_until,
-                expires_at: session.expires_at,
-                cookie: None,
-            },
+            Change::advance(session, None),
             Change::BeginLogout { logout: Box::new(logout.clone()), handle: handle.hash() },
         ];
         let mut records = Vec::new();

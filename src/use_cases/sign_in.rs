@@ -243,7 +243,6 @@ impl UseCases {
                 now,
             )
         });
-        let version = session.version;
         session.renew(lifetime, now);
         let id = IdpSessionId::new(now, self.rng());
         let sign_in = session.add_sign_in(id, verified.idp.clone(), verified.facts.clone());
@@ -252,13 +251,7 @@ impl UseCases {
                 session: Box::new(session.clone()),
                 cookie: cookie.hash(),
             },
-            false => Change::AdvanceBrowserSession {
-                id: session.id,
-                version,
-                idle_until: session.idle_until,
-                expires_at: session.expires_at,
-                cookie: Some(cookie.hash()),
-            },
+            false => Change::advance(&session, Some(cookie.hash())),
         });
         changes.push(Change::TakeAuthnRequest { id: pending.id.clone() });
         changes.push(Change::RememberAssertion {

@@ -108,13 +108,7 @@ impl UseCases {
         let access_token = self.rng().token();
         let lifetime = self.settings().access_token_lifetime;
         let changes = vec![
-            Change::AdvanceBrowserSession {
-                id: session.id,
-                version: session.version,
-                idle_until: session.idle_until,
-                expires_at: session.expires_at,
-                cookie: None,
-            },
+            Change::advance(session, None),
             Change::RedeemCode { hash: found.code.hash },
             Change::AddAccessToken(Box::new(AccessToken {
                 hash: access_token.hash(),

@@ -106,7 +106,8 @@ impl ConnectionError {
 }
 
 /// What an administrator may settle per IdP. The keys have the same names in TOML, on the command
-/// line and in the API; `claims` has a place in TOML only. The defaults suit an IdP that follows the standard.
+/// line and in the API; `claims` has a place in TOML only. The defaults suit an IdP that follows
+/// the standard.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct IdpSettings {

@@ -202,8 +202,8 @@ fn idp_files(config: &Config) -> IdpFiles {
                 found.files.entry(id).or_insert(IdpFile { path, key: None, settings });
             }
             _ => {
-                let reason = "its name cannot be the id of an IdP; rename it to 1 to 128 characters \
-                              of A-Z a-z 0-9 - . _ ~";
+                let reason = "its name cannot be the id of an IdP; rename it to 1 to 128 \
+                              characters of A-Z a-z 0-9 - . _ ~";
                 found.errors.push(refuse(&path, reason.to_owned()));
             }
         }

@@ -9,7 +9,8 @@ use crate::rng::Rng;
 macro_rules! row_id {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(serde::Serialize, serde::Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(uuid::Uuid);
 
@@ -98,7 +99,8 @@ macro_rules! declared_id {
         impl FromStr for $name {
             type Err = InvalidId;
             fn from_str(text: &str) -> Result<Self, InvalidId> {
-                let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.' | b'_' | b'~');
+                let mark = |c: u8| matches!(c, b'-' | b'.' | b'_' | b'~');
+                let plain = |c: u8| c.is_ascii_alphanumeric() || mark(c);
                 match text.len() {
                     1..=128 if text.bytes().all(plain) => Ok(Self(text.to_owned())),
                     _ => Err(InvalidId::Declared),

@@ -63,7 +63,8 @@ pub(super) struct Add {
     /// Add `logout_result` to the final redirect of a logout
     #[arg(long)]
     logout_result: bool,
-    #[arg(long, default_value = "RS256", value_name = "A", value_parser = parse_serde::<KeyAlgorithm>)]
+    #[arg(long, default_value = "RS256", value_name = "A")]
+    #[arg(value_parser = parse_serde::<KeyAlgorithm>)]
     id_token_alg: KeyAlgorithm,
     /// A client that cannot keep a secret; it must use PKCE
     #[arg(long)]

@@ -94,16 +94,16 @@ pub(super) struct Add {
     /// What an unsigned LogoutResponse is worth: unconfirmed (the default), or accept
     #[arg(long, value_parser = parse_serde::<UnsignedLogoutResponse>)]
     unsigned_logout_response: Option<UnsignedLogoutResponse>,
-    /// Whether it is told that nobody waits for its answer to a LogoutRequest, and is asked last, because
-    /// the person stays there: true, or false (the default)
+    /// Whether it is told that nobody waits for its answer to a LogoutRequest, and is asked last,
+    /// because the person stays there: true, or false (the default)
     #[arg(long)]
     asynchronous_logout: Option<bool>,
     /// Whether its LogoutRequests are answered with Success even where an app could not be told, so
     /// that it goes on with its own logout: true, or false (the default)
     #[arg(long)]
     always_success: Option<bool>,
-    /// Whether its LogoutRequests through a browser get no answer at all, for IdPs that break off at any:
-    /// true, or false (the default)
+    /// Whether its LogoutRequests through a browser get no answer at all, for IdPs that break off
+    /// at any: true, or false (the default)
     #[arg(long)]
     withhold_logout_response: Option<bool>,
     /// By what its LogoutRequests find sessions: name_id (the default), or session_index for IdPs that
@@ -270,7 +270,10 @@ async fn refresh(use_cases: &UseCases, id: Option<IdpId>, json: bool) -> anyhow:
         rows.push((id, result, detail));
     }
     if json {
-        let object = |(id, result, detail): &(IdpId, &str, String)| serde_json::json!({ "id": id, "result": result, "detail": detail });
+        let object = |row: &(IdpId, &str, String)| {
+            let (id, result, detail) = row;
+            serde_json::json!({ "id": id, "result": result, "detail": detail })
+        };
         output::json(&rows.iter().map(object).collect::<Vec<_>>())?;
     } else {
         let row = |(id, result, detail): &(IdpId, &str, String)| {

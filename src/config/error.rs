@@ -55,7 +55,8 @@ pub enum ConfigError {
     #[error("cannot read {}: {reason}", path.display())]
     Unreadable { path: PathBuf, reason: String },
     #[error(
-        "logout.deadline is less than 10 s longer than logout.wait, and pages with frames take 5 s; make it longer"
+        "logout.deadline is less than 10 s longer than logout.wait, and pages with frames take 5 \
+         s; make it longer"
     )]
     WaitBeyondDeadline,
 }

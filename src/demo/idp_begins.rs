@@ -46,7 +46,8 @@ impl<'s> IdpBegins<'s> {
             } if in_response_to == begun && status == "Success")
         });
         ensure(answered, || "the IdP got no signed Success with its RelayState".to_owned())?;
-        Ok("the bridge got the IdP's LogoutRequest, and the IdP a signed Success with its RelayState"
+        Ok("the bridge got the IdP's LogoutRequest, and the IdP a signed Success with its \
+            RelayState"
             .to_owned())
     }
 

@@ -145,8 +145,8 @@ impl<'s> Story<'s> {
         ensure(asked.ended == 1 && left == 0, || {
             format!("the IdP ended {} sessions, and {left} are left", asked.ended)
         })?;
-        Ok("the IdP got a LogoutRequest with a valid signature, NameID and SessionIndex as it asserted \
-            them; its session is gone"
+        Ok("the IdP got a LogoutRequest with a valid signature, NameID and SessionIndex as it \
+            asserted them; its session is gone"
             .to_owned())
     }
 

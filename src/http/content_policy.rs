@@ -56,8 +56,8 @@ impl ContentPolicy {
     }
 }
 
-/// How a policy names where a form may lead: by the origin, or by the scheme alone where the URL has no host, or
-/// one that no policy can name.
+/// How a policy names where a form may lead: by the origin, or by the scheme alone where the URL
+/// has no host, or one that no policy can name.
 pub(super) fn form_source(url: &str) -> Option<String> {
     let url = Url::parse(url).ok()?;
     Some(match is_plain_host(&url) && url.origin().is_tuple() {

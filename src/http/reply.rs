@@ -139,8 +139,8 @@ pub(super) fn redirect(url: &str) -> Response {
     }
 }
 
-/// The page may submit itself, to wherever the IdP redirects from there, and so to where that ends. Browsers apply
-/// this to the whole chain.
+/// The page may submit itself, to wherever the IdP redirects from there, and so to where that ends.
+/// Browsers apply this to the whole chain.
 fn form_action(https: bool, ends_at: Option<&str>) -> String {
     let mut sources = match https {
         true => "https:".to_owned(),

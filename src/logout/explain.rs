@@ -12,27 +12,27 @@ pub fn whole(logout: &Logout) -> &'static str {
     match Whole::of(logout) {
         Whole::OnlyHere => "Signed out here. The apps and the IdPs were left as they are.",
         Whole::Apps => {
-            "Every app of this session confirmed it. The IdP's own sign-in was left as it is, so the \
-             next sign-in may not ask the person."
+            "Every app of this session confirmed it. The IdP's own sign-in was left as it is, so \
+             the next sign-in may not ask the person."
         }
         Whole::Everywhere => "The session has ended everywhere: every party confirmed it.",
         Whole::NobodyAsked => "Signed out here. No other party was asked.",
         Whole::Partial => "Signed out here. Not every other party has confirmed it.",
         Whole::Chosen => {
-            "Signed out here. Everybody whom the person chose confirmed it; the others were left as \
-             they are."
+            "Signed out here. Everybody whom the person chose confirmed it; the others were left \
+             as they are."
         }
         Whole::ChosenPartial => {
-            "Signed out here. Not everybody whom the person chose has confirmed it; the others were \
-             left as they are."
+            "Signed out here. Not everybody whom the person chose has confirmed it; the others \
+             were left as they are."
         }
         Whole::AppsAlone(Outcome::Complete) => {
-            "The session lived on without the apps that the person chose; every one of them confirmed \
-             it."
+            "The session lived on without the apps that the person chose; every one of them \
+             confirmed it."
         }
         Whole::AppsAlone(Outcome::Partial) => {
-            "The session lived on without the apps that the person chose; not every one of them has \
-             confirmed it."
+            "The session lived on without the apps that the person chose; not every one of them \
+             has confirmed it."
         }
         Whole::AppsAlone(Outcome::LocalOnly) => {
             "The session lived on without the apps that the person chose; none of them was told."

@@ -198,8 +198,8 @@ impl WhyLocal {
             Self::NoNameId => "the IdP asserted no NameID, and a LogoutRequest needs one",
             Self::Configured => "this IdP is set to `fallback = local`",
             Self::NoSessionIndex => {
-                "the IdP asserted no SessionIndex, and is set to `without_session_index = next_rung` \
-                 and `fallback = local`"
+                "the IdP asserted no SessionIndex, and is set to `without_session_index = \
+                 next_rung` and `fallback = local`"
             }
             Self::NoEndpoint => "the IdP's metadata has no URL that a browser could be sent to",
             Self::Unreadable => "what this IdP asserted cannot be read any more",

@@ -73,7 +73,8 @@ impl BrowserSession {
     }
 
     /// The person has signed in anew with the browser. Where the session had lapsed it goes on, so that
-    /// nobody who took part in it is forgotten, and what was asserted before signs in to nothing any more.
+    /// nobody who took part in it is forgotten, and what was asserted before signs in to nothing
+    /// any more.
     pub fn renew(&mut self, lifetime: Lifetime, now: Timestamp) {
         if !self.is_live(now) {
             self.expires_at = now.plus(lifetime.absolute);

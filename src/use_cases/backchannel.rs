@@ -45,8 +45,8 @@ impl UseCases {
     }
 
     /// Whether the app may be told that all sessions of the person are over (2.4: `sub` without
-    /// `sid`, which 2.2 keeps from apps that need it). It stays true until it arrives only as long as the person has not signed in to the app
-    /// anew; then this session is named like any other.
+    /// `sid`, which 2.2 keeps from apps that need it). It stays true until it arrives only as long
+    /// as the person has not signed in to the app anew; then this session is named like any other.
     async fn has_ended_everywhere(&self, logout: &Logout, app: &Client) -> Result<bool, Failure> {
         let needs_sid = app.backchannel_logout_session_required;
         if logout.document.reason != Reason::Offboarded || needs_sid {

@@ -125,10 +125,10 @@ impl UseCases {
         Ok(true)
     }
 
-    /// Tells these parties in parallel, and writes down what came of it: of all that have answered by then
-    /// in one commit, because the commits of one logout stand in each other's way. `written` is called
-    /// with how many they are; their places are free then. What cannot be written is not lost: the lease
-    /// runs out, and the party is told again.
+    /// Tells these parties in parallel, and writes down what came of it: of all that have answered
+    /// by then in one commit, because the commits of one logout stand in each other's way.
+    /// `written` is called with how many they are; their places are free then. What cannot be
+    /// written is not lost: the lease runs out, and the party is told again.
     async fn tell_and_write_down<P: Send + 'static>(
         &self,
         logout: &Arc<Logout>,

@@ -8,9 +8,9 @@ use crate::secret::Token;
 use crate::use_cases::{Failure, Next, Reply, UseCases};
 
 /// How long the frames of one page are given. With script the browser goes on as soon as all have
-/// loaded, and at this time whatever hangs. Without script it goes on at this time after all have loaded:
-/// browsers count the seconds of a `meta refresh` from then (HTML, "shared declarative refresh steps"),
-/// so past an app that hangs there is the link.
+/// loaded, and at this time whatever hangs. Without script it goes on at this time after all have
+/// loaded: browsers count the seconds of a `meta refresh` from then (HTML, "shared declarative
+/// refresh steps"), so past an app that hangs there is the link.
 pub const FRAMES_WAIT: Duration = Duration::from_secs(5);
 
 /// One app's frame.

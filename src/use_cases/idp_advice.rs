@@ -30,9 +30,9 @@ impl Advice {
         }
         if let Err(why) = connection.recipient() {
             advice.say(&format!(
-                "`encrypt_name_id` is set, and {why}: nothing that names a person goes to this IdP, \
-                 and its leg of a logout is `not_possible`. Load metadata with such a key, or set it \
-                 to `false`."
+                "`encrypt_name_id` is set, and {why}: nothing that names a person goes to this \
+                 IdP, and its leg of a logout is `not_possible`. Load metadata with such a key, or \
+                 set it to `false`."
             ));
         }
         if metadata.signature == MetadataSignature::Unchecked && settings.metadata_key.is_none() {
@@ -46,8 +46,8 @@ impl Advice {
 
     fn about_single_logout_off(&mut self, settings: &IdpSettings) {
         self.say(
-            "`single_logout = false`: nothing goes to its logout URL. The person may stay signed in \
-             there, and is told so; its own LogoutRequests still count.",
+            "`single_logout = false`: nothing goes to its logout URL. The person may stay signed \
+             in there, and is told so; its own LogoutRequests still count.",
         );
         if settings.fallback == Fallback::LoginUrl {
             self.say(
@@ -76,12 +76,12 @@ impl Advice {
                  our side and says so.",
             ),
             Some(Product::Okta) => self.say(
-                "Okta names a logout URL in its metadata only once single logout is switched on for \
-                 the app and our certificate is uploaded there; then load the metadata again.",
+                "Okta names a logout URL in its metadata only once single logout is switched on \
+                 for the app and our certificate is uploaded there; then load the metadata again.",
             ),
             _ => self.say(
-                "Ask the IdP's administrator whether single logout can be switched on, and load the \
-                 metadata again. If it has a logout URL that the metadata does not name, set \
+                "Ask the IdP's administrator whether single logout can be switched on, and load \
+                 the metadata again. If it has a logout URL that the metadata does not name, set \
                  `slo_url`.",
             ),
         }
@@ -97,23 +97,23 @@ impl Advice {
                     strict,
                     accept,
                     "Entra ID does not sign its LogoutResponse, so every logout there stays \
-                     `unconfirmed`. With `unsigned_logout_response = accept` an answer counts where \
-                     both InResponseTo and RelayState match.",
+                     `unconfirmed`. With `unsigned_logout_response = accept` an answer counts \
+                     where both InResponseTo and RelayState match.",
                 );
                 self.about_entra(metadata, settings);
             }
             Some(Product::Keycloak) => self.recommend(
                 strict,
                 accept,
-                "Keycloak signs its LogoutResponse only if \"Sign documents\" is on for the client. \
-                 Switch it on, or set `unsigned_logout_response = accept`.",
+                "Keycloak signs its LogoutResponse only if \"Sign documents\" is on for the \
+                 client. Switch it on, or set `unsigned_logout_response = accept`.",
             ),
             Some(Product::SimpleSamlPhp) => self.recommend(
                 strict,
                 accept,
                 "SimpleSAMLphp signs logout messages only with `sign.logout`. Switch it on, or set \
-                 `unsigned_logout_response = accept`. Its own LogoutRequests count only if they are \
-                 signed; no setting changes that.",
+                 `unsigned_logout_response = accept`. Its own LogoutRequests count only if they \
+                 are signed; no setting changes that.",
             ),
             Some(Product::PingFederate) => self.recommend(
                 !settings.always_success,
@@ -130,8 +130,8 @@ impl Advice {
     /// Of the messages that Entra ID sends when the person signs out at another app.
     fn about_entra(&mut self, metadata: &IdpMetadata, settings: &IdpSettings) {
         self.say(
-            "With several accounts signed in, Entra ID asks which one to sign out, and may not send \
-             the browser back.",
+            "With several accounts signed in, Entra ID asks which one to sign out, and may not \
+             send the browser back.",
         );
         self.recommend(
             settings.logout_request_match == LogoutRequestMatch::NameId,
@@ -143,8 +143,8 @@ impl Advice {
         self.recommend(
             !settings.withhold_logout_response,
             ("withhold_logout_response", "true"),
-            "Entra ID has been seen to refuse a LogoutResponse to its own LogoutRequest, which ends \
-             its logout with an error page. `withhold_logout_response = true` answers none.",
+            "Entra ID has been seen to refuse a LogoutResponse to its own LogoutRequest, which \
+             ends its logout with an error page. `withhold_logout_response = true` answers none.",
         );
         let tenant = metadata.entity_id.as_str().strip_prefix("https://sts.windows.net/");
         if let (Some(tenant), None) = (tenant, &settings.logout_response_issuer) {
@@ -174,13 +174,14 @@ impl Advice {
             return;
         }
         self.say(
-            "`asynchronous_logout = true`: nobody waits for the answer. The person ends on the IdP's \
-             page, not at the app, and what became of it is `unconfirmed`.",
+            "`asynchronous_logout = true`: nobody waits for the answer. The person ends on the \
+             IdP's page, not at the app, and what became of it is `unconfirmed`.",
         );
         if !metadata.single_logout.iter().any(|endpoint| endpoint.asynchronous) {
             self.say(
                 "The metadata does not say that the logout URL understands that \
-                 (`aslo:supportsAsynchronous`). An IdP that does not sends its answer all the same.",
+                 (`aslo:supportsAsynchronous`). An IdP that does not sends its answer all the \
+                 same.",
             );
         }
     }

@@ -76,8 +76,8 @@ impl Difference {
             return Err(wrong(
                 "keys_replaced",
                 format!(
-                    "every key of IdP {} is replaced by others, and no pinned key vouches for that; \
-                     load the metadata with `sloop idp add` once you have made sure of it",
+                    "every key of IdP {} is replaced by others, and no pinned key vouches for \
+                     that; load the metadata with `sloop idp add` once you have made sure of it",
                     new.id
                 ),
             ));

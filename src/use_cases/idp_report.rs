@@ -236,8 +236,8 @@ fn then(connection: &Connection, rung: &Rung) -> String {
             format!("A {request} goes by SOAP from here to {location}.")
         }
         Rung::AsynchronousLogout { binding, location } => format!(
-            "A {request} goes by {binding} to {location} and asks for no answer: the person stays on \
-             the IdP's page, and the outcome is `unconfirmed`."
+            "A {request} goes by {binding} to {location} and asks for no answer: the person stays \
+             on the IdP's page, and the outcome is `unconfirmed`."
         ),
         Rung::LoginUrl { binding, location } => format!(
             "{no_single_logout}: a {request} goes by {binding} to the login URL {location}, and \

@@ -65,8 +65,8 @@ impl UseCases {
             && self.store().browser_session(session).await?.found.is_some())
     }
 
-    /// Whether somebody else has signed in with this browser since. A LogoutRequest for the person of the
-    /// logout could end what they have at the IdP.
+    /// Whether somebody else has signed in with this browser since. A LogoutRequest for the person
+    /// of the logout could end what they have at the IdP.
     pub(super) async fn is_somebody_elses(
         &self,
         browser: &Browser,

@@ -44,8 +44,8 @@ impl UseCases {
             if let Some(owed) = logout.document.owed_answer.clone() {
                 return self.go_on_to_answer(logout, &owed, mark, Vec::new(), now).await;
             }
-            // Who loads the page again in place of the IdP from which nobody comes back may have lost our
-            // answer. Where somebody else is waited for, the person presses "Ask again".
+            // Who loads the page again in place of the IdP from which nobody comes back may have
+            // lost our answer. Where somebody else is waited for, the person presses "Ask again".
             let again = !logout.needs_browser() && logout.sent_away_lately(now).is_some();
             return self.go_on(logout, Some(handle), Vec::new(), again, now).await;
         }

@@ -246,7 +246,8 @@ impl UseCases {
         let record = Change::Record(event.detail(reason));
         // It is answered whether it can be written or not.
         if let Err(error) = self.store().commit(now, vec![record]).await {
-            tracing::error!(idp = %connection.id, "a refused LogoutRequest is not recorded: {error}");
+            let idp = &connection.id;
+            tracing::error!(%idp, "a refused LogoutRequest is not recorded: {error}");
         }
     }
 

@@ -25,7 +25,8 @@ pub enum Next {
     Redirect(String),
     /// A form for an IdP.
     Post(PostForm),
-    /// Apps are told by frames on one page, and the browser comes back from it to the page of the logout.
+    /// Apps are told by frames on one page, and the browser comes back from it to the page of the
+    /// logout.
     Frames {
         handle: Token,
         /// Which request of an IdP the browser brought, if one began the logout.

@@ -80,8 +80,8 @@ impl UseCases {
         }
     }
 
-    /// The end of the browser's way: who is told beside it is given a moment, then the person goes to the URL
-    /// that was checked at the start, or reads what is known.
+    /// The end of the browser's way: who is told beside it is given a moment, then the person goes
+    /// to the URL that was checked at the start, or reads what is known.
     async fn finish(
         &self,
         logout: Logout,
@@ -110,8 +110,8 @@ impl UseCases {
         Ok(Reply::page(Page::LogoutWaiting { handle: handle.cloned(), leg, idp }))
     }
 
-    /// Waits for the parties that we tell ourselves, for each logout at most `logout.wait` after it began
-    /// or was begun again.
+    /// Waits for the parties that we tell ourselves, for each logout at most `logout.wait` after it
+    /// began or was begun again.
     pub(super) async fn wait_for_all_told(
         &self,
         logouts: Vec<Logout>,

@@ -145,10 +145,10 @@ impl UseCases {
         Err(Failure::Contended)
     }
 
-    /// Whether the session of this browser was ended since the person was sent to the IdP, and the IdP has
-    /// not authenticated them since. The session is known by the cookie of a request that left before the
-    /// answer to the logout came, and by what the browser had when it was sent to the IdP. Whoever signs
-    /// in anew after a logout is welcome.
+    /// Whether the session of this browser was ended since the person was sent to the IdP, and the
+    /// IdP has not authenticated them since. The session is known by the cookie of a request that
+    /// left before the answer to the logout came, and by what the browser had when it was sent to
+    /// the IdP. Whoever signs in anew after a logout is welcome.
     async fn signed_out_since(
         &self,
         pending: &PendingAuthnRequest,

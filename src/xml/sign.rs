@@ -23,7 +23,8 @@ use super::{c14n, ns};
 const DIGEST: DigestAlgorithm = DigestAlgorithm::Sha256;
 
 /// A private key that signs: RSA of 2048 to 8192 bits with RSA-SHA256, EC on P-256 with
-/// ECDSA-SHA256, on P-384 with ECDSA-SHA384 or on P-521 with ECDSA-SHA512. Parsed once, kept, and cheap to clone.
+/// ECDSA-SHA256, on P-384 with ECDSA-SHA384 or on P-521 with ECDSA-SHA512. Parsed once, kept, and
+/// cheap to clone.
 #[derive(Clone)]
 pub struct SigningKey {
     form: Form,

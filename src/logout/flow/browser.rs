@@ -173,7 +173,8 @@ impl Flow {
         }
     }
 
-    /// One refused answer to a request is on record. The browser that asked can bring any number of them.
+    /// One refused answer to a request is on record. The browser that asked can bring any number of
+    /// them.
     fn note_refusal(&mut self, id: LegId, reason: &str) {
         let legs = &mut self.logout.legs;
         let Some(leg) = legs.iter_mut().find(|leg| leg.id == id) else { return };

@@ -52,8 +52,8 @@ pub enum InvalidMetadataKey {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SignedMetadataFault {
     #[error(
-        "line {line}: the document is not signed, and a key is pinned for it; the signature must be \
-         that of the root element"
+        "line {line}: the document is not signed, and a key is pinned for it; the signature must \
+         be that of the root element"
     )]
     Missing { line: u32 },
     #[error("line {line}: the signature does not hold for the pinned key: {fault}")]

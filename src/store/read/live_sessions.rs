@@ -143,8 +143,8 @@ impl SealedStore {
         Ok(read)
     }
 
-    /// Those of the sessions that are `meant`, as far as they can be read. One that cannot be read at all
-    /// does not hide the others.
+    /// Those of the sessions that are `meant`, as far as they can be read. One that cannot be read
+    /// at all does not hide the others.
     async fn sessions_by_id(
         &self,
         ids: &[BrowserSessionId],

@@ -31,8 +31,9 @@ impl SealedStore {
         self.sessions_to_end_of(&snapshot, PAGE).await
     }
 
-    /// Browser sessions that a logout can end and that were saved with one of these SessionIndexes of this IdP, in the order
-    /// of their ids; at most 64 of them. A SessionIndex is of few sessions, most often of one.
+    /// Browser sessions that a logout can end and that were saved with one of these SessionIndexes
+    /// of this IdP, in the order of their ids; at most 64 of them. A SessionIndex is of few
+    /// sessions, most often of one.
     pub async fn sessions_of_indexes(
         &self,
         idp: &IdpId,
@@ -59,8 +60,8 @@ impl SealedStore {
         self.sessions_to_end_of(&merged, PAGE).await
     }
 
-    /// The logouts of sessions that held a sign-in of this name by this IdP, whatever its qualifiers, each
-    /// with that sign-in if it can be read; the newest 256.
+    /// The logouts of sessions that held a sign-in of this name by this IdP, whatever its
+    /// qualifiers, each with that sign-in if it can be read; the newest 256.
     pub async fn logouts_of_name(
         &self,
         idp: &IdpId,

@@ -59,11 +59,11 @@ pub(super) static TEXT: Text = Text {
             " möchte Sie von allem abmelden, was Sie mit dieser Anmeldung geöffnet haben.",
         ),
         here: "Damit endet Ihre Sitzung hier.",
-        everywhere: "Damit enden Ihre Sitzung hier und alles, was Sie mit dieser Anmeldung geöffnet \
-                     haben.",
+        everywhere: "Damit enden Ihre Sitzung hier und alles, was Sie mit dieser Anmeldung \
+                     geöffnet haben.",
         reaches: "Sie werden abgemeldet von:",
-        target_refused: "Die Seite, auf die Sie danach zurückkehren sollten, ist nicht eingetragen. \
-                         Sie bleiben deshalb anschließend hier.",
+        target_refused: "Die Seite, auf die Sie danach zurückkehren sollten, ist nicht \
+                         eingetragen. Sie bleiben deshalb anschließend hier.",
         yes: "Abmelden",
         no: "Angemeldet bleiben",
     },
@@ -101,8 +101,8 @@ pub(super) static TEXT: Text = Text {
             "Wir haben ",
             " gebeten, Sie ebenfalls abzumelden. Die Antwort ist noch nicht da.",
         ),
-        hint: "Wenn Sie die Seite dieser Organisation nie gesehen haben, fragen Sie noch einmal. Sie \
-               müssen nicht warten: Wenn Sie weitergehen, halten wir fest, dass sie nicht \
+        hint: "Wenn Sie die Seite dieser Organisation nie gesehen haben, fragen Sie noch einmal. \
+               Sie müssen nicht warten: Wenn Sie weitergehen, halten wir fest, dass sie nicht \
                geantwortet hat.",
         again: "Noch einmal fragen",
         go_on: "Weitergehen",
@@ -120,10 +120,11 @@ pub(super) static TEXT: Text = Text {
         summary: Summaries {
             everywhere: "Sie sind abgemeldet: Alle Apps und Organisationen dieser Sitzung haben es \
                          bestätigt.",
-            apps: "Alle Apps dieser Sitzung haben es bestätigt. Die Anmeldung bei Ihrer Organisation \
-                   wurde nicht angetastet; die nächste Anmeldung fragt Sie daher vielleicht nichts.",
-            only_here: "Hier abgemeldet. Bei Ihren Apps und Ihrer Organisation bleibt alles, wie es \
-                        ist.",
+            apps: "Alle Apps dieser Sitzung haben es bestätigt. Die Anmeldung bei Ihrer \
+                   Organisation wurde nicht angetastet; die nächste Anmeldung fragt Sie daher \
+                   vielleicht nichts.",
+            only_here: "Hier abgemeldet. Bei Ihren Apps und Ihrer Organisation bleibt alles, wie \
+                        es ist.",
             nobody_asked: "Hier abgemeldet. Niemand sonst wurde gefragt.",
             partial: "Hier abgemeldet. Nicht alle anderen haben es bestätigt.",
             chosen: "Hier abgemeldet. Alle, die Sie gewählt haben, haben es bestätigt; bei den \
@@ -152,8 +153,8 @@ pub(super) static TEXT: Text = Text {
             refused: "Die Antwort war: Sie wurden dort nicht abgemeldet.",
             unconfirmed: "Wir haben Bescheid gesagt, aber nichts beweist, dass Sie dort abgemeldet \
                           sind.",
-            unconfirmed_frame: "Die App hat es über Ihren Browser erfahren. Wenn er ihre Cookies dabei sperrt, \
-                                sind Sie dort vielleicht noch angemeldet.",
+            unconfirmed_frame: "Die App hat es über Ihren Browser erfahren. Wenn er ihre Cookies \
+                                dabei sperrt, sind Sie dort vielleicht noch angemeldet.",
             no_answer: "Keine Antwort. Vielleicht sind Sie dort noch angemeldet.",
             not_sent: "Dort wurde nicht Bescheid gesagt. Vielleicht sind Sie dort noch angemeldet.",
             not_possible: "Wir können dort nicht Bescheid sagen. Vielleicht sind Sie dort noch \
@@ -196,8 +197,8 @@ pub(super) static TEXT: Text = Text {
     },
     unknown_answer: Said {
         heading: "Diese Antwort kam zu spät oder doppelt",
-        text: "Sie gehört zu keiner Abmeldung, die noch wartet. Wenn Sie sich abmelden möchten, tun \
-               Sie das bitte in der App.",
+        text: "Sie gehört zu keiner Abmeldung, die noch wartet. Wenn Sie sich abmelden möchten, \
+               tun Sie das bitte in der App.",
     },
     nobody: Said {
         heading: "Sie sind hier abgemeldet",

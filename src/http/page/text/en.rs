@@ -107,9 +107,10 @@ pub(super) static TEXT: Text = Text {
             apps_over: "The session of these apps has ended, too",
         },
         summary: Summaries {
-            everywhere: "You are signed out: every app and organisation of this session confirmed it.",
-            apps: "Every app of this session confirmed it. Your organisation's own sign-in was left \
-                   as it is, so the next sign-in may not ask you.",
+            everywhere: "You are signed out: every app and organisation of this session \
+                         confirmed it.",
+            apps: "Every app of this session confirmed it. Your organisation's own sign-in was \
+                   left as it is, so the next sign-in may not ask you.",
             only_here: "Signed out here. Your apps and your organisation were left as they are.",
             nobody_asked: "Signed out here. No other party was asked.",
             partial: "Signed out here. Not every other party has confirmed it.",
@@ -134,8 +135,8 @@ pub(super) static TEXT: Text = Text {
             partial: "Signed out there, but some other services that use it may still be open.",
             refused: "It answered that it did not sign you out.",
             unconfirmed: "We told it, but it gave no proof that you are signed out.",
-            unconfirmed_frame: "It was told through your browser. If your browser blocks its cookies there, \
-                                you may still be signed in.",
+            unconfirmed_frame: "It was told through your browser. If your browser blocks its \
+                                cookies there, you may still be signed in.",
             no_answer: "It did not answer. You may still be signed in there.",
             not_sent: "It was not told. You may still be signed in there.",
             not_possible: "It offers no way to be told. You may still be signed in there.",
@@ -175,7 +176,8 @@ pub(super) static TEXT: Text = Text {
     },
     unknown_answer: Said {
         heading: "This answer came too late, or twice",
-        text: "It belongs to no sign-out that is waiting. If you want to sign out, do so in the app.",
+        text: "It belongs to no sign-out that is waiting. If you want to sign out, do so in the \
+               app.",
     },
     nobody: Said {
         heading: "You are signed out here",

@@ -152,13 +152,14 @@ pub(super) static TEXT: Text = Text {
                       abiertos.",
             refused: "Ha respondido que no ha cerrado su sesión.",
             unconfirmed: "La hemos avisado, pero nada demuestra que su sesión esté cerrada allí.",
-            unconfirmed_frame: "Ha recibido el aviso a través de su navegador. Si este bloquea allí sus \
-                                cookies, su sesión puede seguir abierta.",
+            unconfirmed_frame: "Ha recibido el aviso a través de su navegador. Si este bloquea \
+                                allí sus cookies, su sesión puede seguir abierta.",
             no_answer: "No ha respondido. Puede que su sesión siga abierta allí.",
             not_sent: "No se la ha avisado. Puede que su sesión siga abierta allí.",
             not_possible: "No ofrece ninguna forma de avisarla. Puede que su sesión siga abierta \
                            allí.",
-            dead_letter: "No se ha podido contactar con ella. Puede que su sesión siga abierta allí.",
+            dead_letter: "No se ha podido contactar con ella. Puede que su sesión siga abierta \
+                          allí.",
             left: "Sigue como estaba, tal como eligió.",
         },
         locked: "En el próximo inicio de sesión con este navegador pediremos a su organización \

@@ -43,7 +43,8 @@ pub(super) static TEXT: Text = Text {
     one_moment: OneMoment {
         heading: "Un instant",
         taken_on: "Vous allez être redirigé vers la suite.",
-        press: "Vous allez être redirigé vers la suite. Si rien ne se passe, appuyez sur le bouton.",
+        press: "Vous allez être redirigé vers la suite. Si rien ne se passe, appuyez sur le \
+                bouton.",
     },
     choose_idp: ChooseIdp {
         title: "Choisissez où vous connecter",
@@ -59,8 +60,8 @@ pub(super) static TEXT: Text = Text {
             " demande à vous déconnecter de tout ce que vous avez ouvert avec cette connexion.",
         ),
         here: "Cela met fin à votre session ici.",
-        everywhere: "Cela met fin à votre session ici, et à tout ce que vous avez ouvert avec cette \
-                     connexion.",
+        everywhere: "Cela met fin à votre session ici, et à tout ce que vous avez ouvert avec \
+                     cette connexion.",
         reaches: "Vous serez déconnecté de :",
         target_refused: "La page vers laquelle vous deviez revenir n’est pas enregistrée ; vous \
                          resterez donc ici ensuite.",
@@ -103,8 +104,8 @@ pub(super) static TEXT: Text = Text {
             "Nous avons demandé à ",
             " de vous déconnecter aussi. Sa réponse n’est pas encore arrivée.",
         ),
-        hint: "Si vous n’avez jamais vu sa page, redemandez. Vous n’êtes pas obligé d’attendre : si \
-               vous continuez, nous noterons qu’il n’y a pas eu de réponse.",
+        hint: "Si vous n’avez jamais vu sa page, redemandez. Vous n’êtes pas obligé d’attendre : \
+               si vous continuez, nous noterons qu’il n’y a pas eu de réponse.",
         again: "Redemander",
         go_on: "Continuer",
     },
@@ -153,8 +154,8 @@ pub(super) static TEXT: Text = Text {
                       ouverts.",
             refused: "Elle a répondu qu’elle ne vous a pas déconnecté.",
             unconfirmed: "Nous l’avons prévenue, mais rien ne prouve que vous y êtes déconnecté.",
-            unconfirmed_frame: "Elle a été prévenue par votre navigateur. S’il bloque ses cookies à cet \
-                                endroit, vous y êtes peut-être encore connecté.",
+            unconfirmed_frame: "Elle a été prévenue par votre navigateur. S’il bloque ses cookies \
+                                à cet endroit, vous y êtes peut-être encore connecté.",
             no_answer: "Elle n’a pas répondu. Vous y êtes peut-être encore connecté.",
             not_sent: "Elle n’a pas été prévenue. Vous y êtes peut-être encore connecté.",
             not_possible: "Elle n’offre aucun moyen d’être prévenue. Vous y êtes peut-être encore \
@@ -167,18 +168,19 @@ pub(super) static TEXT: Text = Text {
                  vous poserons la question avant de vous connecter.",
         still_signed_in: "Voir où vous êtes encore connecté",
         try_again: "Réessayer",
-        try_again_hint: "« Réessayer » vous conduit de nouveau vers cette organisation, pour vous y \
-                         déconnecter. Vous reviendrez ensuite sur cette page.",
+        try_again_hint: "« Réessayer » vous conduit de nouveau vers cette organisation, pour vous \
+                         y déconnecter. Vous reviendrez ensuite sur cette page.",
         reference: "Référence :",
     },
     relogin: Relogin {
         title: "Se reconnecter ?",
         signed_in: ReloginSaid {
-            heading: "Vous vous êtes déconnecté, puis avez été reconnecté sans qu’on vous le demande",
+            heading: "Vous vous êtes déconnecté, puis avez été reconnecté sans qu’on vous le \
+                      demande",
             why: Around(
                 "",
-                " vous connaît encore d’avant votre déconnexion. Nous lui avons demandé de vérifier \
-                 à nouveau qui vous êtes, et elle ne l’a pas fait.",
+                " vous connaît encore d’avant votre déconnexion. Nous lui avons demandé de \
+                 vérifier à nouveau qui vous êtes, et elle ne l’a pas fait.",
             ),
         },
         refused: ReloginSaid {
@@ -196,8 +198,8 @@ pub(super) static TEXT: Text = Text {
     },
     unknown_answer: Said {
         heading: "Cette réponse est arrivée trop tard, ou deux fois",
-        text: "Elle ne correspond à aucune déconnexion en attente. Si vous voulez vous déconnecter, \
-               faites-le dans l’application.",
+        text: "Elle ne correspond à aucune déconnexion en attente. Si vous voulez vous \
+               déconnecter, faites-le dans l’application.",
     },
     nobody: Said {
         heading: "Vous êtes déconnecté ici",

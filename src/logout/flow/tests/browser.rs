@@ -28,7 +28,10 @@ fn frames_are_shown_on_one_page_before_any_idp_is_asked() {
     let shown = start.on([here()], at(1));
     assert_eq!(shown.next, Next::Frames(vec![one, two]));
     assert_eq!(shown.logout.legs[0].state, LegState::Waiting { since: at(1) });
-    let sent = |change: &&Change| matches!(change, Change::Record(event) if event.kind == AuditKind::LegSent);
+    let sent = |change: &&Change| match change {
+        Change::Record(event) => event.kind == AuditKind::LegSent,
+        _ => false,
+    };
     assert_eq!(shown.changes.iter().filter(sent).count(), 2);
     // The page loaded again says the same, and changes nothing.
     let again = shown.logout.clone().on([here_again()], at(2));

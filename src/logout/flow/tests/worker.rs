@@ -66,7 +66,10 @@ fn an_app_is_leased_tried_and_tried_again() {
 
 /// How many tries it records.
 fn records(decision: &Decision) -> usize {
-    let is = |change: &&Change| matches!(change, Change::Record(event) if event.kind == AuditKind::LegTried);
+    let is = |change: &&Change| match change {
+        Change::Record(event) => event.kind == AuditKind::LegTried,
+        _ => false,
+    };
     decision.changes.iter().filter(is).count()
 }
 

@@ -18,9 +18,8 @@ use crate::id::LegId;
 #[derive(Clone, PartialEq, Debug)]
 pub enum Event {
     /// The browser is here and can show frames, or go to the next IdP. `asked` is fresh: it will name
-    /// the message.
-    /// `again` has an IdP that was asked already asked once more: the browser may never have got
-    /// there.
+    /// the message. `again` has an IdP that was asked already asked once more: the browser may never
+    /// have got there.
     BrowserHere {
         asked: Asked,
         again: bool,
@@ -134,20 +133,18 @@ impl Logout {
         let next = next.unwrap_or_else(|| flow.next());
         flow.decide(next)
     }
-}
 
-impl Logout {
-    /// Marks the logout as answered when no leg is open that needs the browser, and as settled when
-    /// none is at all; both may be so from its beginning.
+    /// Marks the logout as answered when no frame and no leg of an IdP is open, and as settled when no
+    /// leg is at all; both may be so from its beginning.
     pub fn mark_what_is_over(&mut self, now: Timestamp) -> Vec<AuditEvent> {
         let mut records = Vec::new();
         let mut record = |logout: &Logout, kind| {
             let outcome = logout.outcome().as_str();
             records.push(AuditEvent::new(kind).logout(logout.id).detail(outcome));
         };
-        let browser_done =
+        let answered =
             !self.legs.iter().any(|leg| (leg.is_idp() || leg.is_frame()) && leg.is_open());
-        if browser_done && self.answered_at.is_none() {
+        if answered && self.answered_at.is_none() {
             self.answered_at = Some(now);
             record(self, AuditKind::LogoutAnswered);
         }
@@ -209,7 +206,7 @@ impl Flow {
     }
 
     fn close(&mut self, id: LegId, outcome: LegOutcome, detail: String) {
-        let Some(leg) = self.logout.legs.iter_mut().find(|leg| leg.id == id) else { return };
+        let Some(leg) = self.logout.leg_mut(id) else { return };
         let said = match detail.is_empty() {
             true => outcome.to_string(),
             false => format!("{outcome}: {detail}"),

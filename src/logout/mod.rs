@@ -40,7 +40,8 @@ pub struct Logout {
     pub document: LogoutDocument,
     pub created_at: Timestamp,
     pub deadline: Timestamp,
-    /// The person has been sent on; no leg is open any more that needs the browser.
+    /// No frame and no leg of an IdP is open any more: nobody waits for the browser, nor for an answer
+    /// of an IdP by whichever way.
     pub answered_at: Option<Timestamp>,
     /// Every leg is closed.
     pub settled_at: Option<Timestamp>,
@@ -280,6 +281,10 @@ impl Leg {
 impl Logout {
     pub fn leg(&self, id: LegId) -> Option<&Leg> {
         self.legs.iter().find(|leg| leg.id == id)
+    }
+
+    fn leg_mut(&mut self, id: LegId) -> Option<&mut Leg> {
+        self.legs.iter_mut().find(|leg| leg.id == id)
     }
 
     /// The event of its beginning.

@@ -53,9 +53,9 @@ impl UseCases {
                 Err(reason) => return self.unknown_answer(&reason, browser).await,
             },
         };
-        let read_now = self.store().logout(key).await?;
-        let now = read_now.now;
-        let Some(FoundLogout { logout, handle, leg: Some(leg) }) = read_now.found else {
+        let read = self.store().logout(key).await?;
+        let now = read.now;
+        let Some(FoundLogout { logout, handle, leg: Some(leg) }) = read.found else {
             return self.unknown_answer("no logout waits for it", browser).await;
         };
         let Some(leg) = logout.leg(leg).cloned() else {

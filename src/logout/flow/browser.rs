@@ -133,7 +133,7 @@ impl Flow {
         let never_asked = leg.outcome() == Some(LegOutcome::NotSent);
         let silent = silent(&leg.party);
         self.records.push(describe(AuditKind::LegSent, self.before.id, leg).detail("once more"));
-        let leg = self.logout.legs.iter_mut().find(|leg| leg.id == id)?;
+        let leg = self.logout.leg_mut(id)?;
         leg.asked = Some(asked);
         leg.tried_again_at = Some(self.now);
         leg.answer_refused_at = None;
@@ -167,7 +167,7 @@ impl Flow {
         }
         if counts {
             self.close(id, answer.outcome, answer.detail);
-            if let Some(leg) = self.logout.legs.iter_mut().find(|leg| leg.id == id) {
+            if let Some(leg) = self.logout.leg_mut(id) {
                 leg.tried_again_at = None;
             }
         }
@@ -176,8 +176,7 @@ impl Flow {
     /// One refused answer to a request is on record. The browser that asked can bring any number of
     /// them.
     fn note_refusal(&mut self, id: LegId, reason: &str) {
-        let legs = &mut self.logout.legs;
-        let Some(leg) = legs.iter_mut().find(|leg| leg.id == id) else { return };
+        let Some(leg) = self.logout.leg_mut(id) else { return };
         if leg.asked.is_some() && leg.answer_refused_at.is_none() {
             leg.answer_refused_at = Some(self.now);
             let refused = describe(AuditKind::LogoutAnswerRefused, self.before.id, leg);

@@ -64,7 +64,7 @@ impl Flow {
 
     pub(super) fn tried(&mut self, id: LegId, attempt: Attempt, jitter: Jitter) {
         let (begun, deadline, now) = (self.logout.created_at, self.logout.deadline, self.now);
-        let Some(leg) = self.logout.legs.iter_mut().find(|leg| leg.id == id) else { return };
+        let Some(leg) = self.logout.leg_mut(id) else { return };
         let (patience, gave_up) = match &leg.party {
             Party::App { .. } => {
                 let since = leg.retried_at.unwrap_or(begun);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::duration;
 use crate::saml::Binding;
-use crate::saml::metadata::{LocationFault, check_location, redacted};
+use crate::saml::metadata::{LocationFault, check_location, is_loopback, redacted};
 
 /// A binding that goes through the browser.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -225,7 +225,12 @@ impl FromStr for Fallback {
                 let parsed =
                     url::Url::parse(url).map_err(|_| SettingError::FallbackUrl(redacted(url)))?;
                 let plain = parsed.username().is_empty() && parsed.password().is_none();
-                if !plain || !(parsed.scheme() == "https" || is_loopback_http(&parsed)) {
+                let safe = match parsed.scheme() {
+                    "https" => true,
+                    "http" => is_loopback(&parsed),
+                    _ => false,
+                };
+                if !plain || !safe {
                     return Err(SettingError::FallbackUrl(redacted(url)));
                 }
                 Ok(Self::Url(parsed.into()))
@@ -233,16 +238,6 @@ impl FromStr for Fallback {
             _ => Err(SettingError::Fallback(text.to_owned())),
         }
     }
-}
-
-fn is_loopback_http(url: &url::Url) -> bool {
-    url.scheme() == "http"
-        && match url.host() {
-            Some(url::Host::Domain(name)) => name == "localhost",
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        }
 }
 
 impl fmt::Display for Fallback {

@@ -1,7 +1,7 @@
 //! Asking an IdP without a browser: the LogoutRequest goes by SOAP, and its answer comes back on the
 //! same connection (SAML Profiles 4.4.3.1, SAML Bindings 3.2).
 
-use url::{Host, Url};
+use url::Url;
 
 use crate::clock::Timestamp;
 use crate::connection::Connection;
@@ -9,6 +9,7 @@ use crate::id::IdpId;
 use crate::logout::{Answer, Attempt, Event, Leg, LegOutcome, Logout};
 use crate::outbound::{SendError, SoapAnswer};
 use crate::saml::binding::soap;
+use crate::saml::metadata::is_loopback;
 use crate::saml::{ExpectedAnswer, LogoutResponse, Proof};
 use crate::use_cases::logout_response::{expected_of, judge};
 use crate::use_cases::saml_message::{Arrived, say};
@@ -125,13 +126,7 @@ fn holds_a_fault(body: &[u8]) -> bool {
 
 /// Whether nobody else can have read the request on its way: its ID is then as good as RelayState.
 fn is_ours_alone(url: &Url) -> bool {
-    let this_machine = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    url.scheme() == "https" || this_machine
+    url.scheme() == "https" || is_loopback(url)
 }
 
 fn not_an_answer(reason: impl std::fmt::Display) -> Attempt {

@@ -56,7 +56,9 @@ fn read(location: &str) -> Result<Url, LocationFault> {
     Ok(url)
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether this is an address on this machine. Of names only `localhost` is: others below it not every
+/// resolver keeps here.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -25,6 +25,7 @@ pub use address::{InvalidMetadataUrl, MetadataUrl, NoEntity, redacted};
 pub use endpoints::OtherEndpoint;
 pub use error::{ContentFault, Finding, Findings, MetadataError, MetadataWarning};
 pub use keys::{CertificateInfo, KeyInfo, KeyUse, MOST_SIGNING_KEYS};
+pub(crate) use location::is_loopback;
 pub use location::{LocationFault, check as check_location};
 pub use signed::{InvalidMetadataKey, MetadataKey, SignedMetadataFault};
 

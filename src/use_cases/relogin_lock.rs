@@ -105,10 +105,8 @@ impl UseCases {
         let Waiting { pending, connection, .. } = waiting;
         let take = Change::TakeAuthnRequest { id: pending.id.clone() };
         self.store().commit(now, vec![take]).await.map_err(used)?;
-        let name = transaction_name(&pending.id);
         let wanted = Wanted { force_authn: false, relogin: Relogin::Anyway, ..pending.wanted };
-        let reply = self.send_authn_request(wanted, &connection, now).await?;
-        Ok(reply.with(CookieChange::ClearTransaction { name }))
+        self.ask_instead(&pending.id, wanted, &connection, now).await
     }
 
     /// The IdP answers the demand for a fresh authentication with an error. The person must not be shut
@@ -234,10 +232,8 @@ impl UseCases {
                 Change::Record(record),
             ]);
             self.store().commit(now, changes).await.map_err(used)?;
-            let name = transaction_name(&pending.id);
             let wanted = Wanted { force_authn: true, relogin: Relogin::Locked, ..pending.wanted };
-            let reply = self.send_authn_request(wanted, &connection, now).await?;
-            return Ok(reply.with(CookieChange::ClearTransaction { name }));
+            return self.ask_instead(&pending.id, wanted, &connection, now).await;
         }
         if let Some(handle) = held.filter(|_| verified.refused) {
             let question = ReloginQuestion::Held(handle);

@@ -190,9 +190,20 @@ impl UseCases {
             .extend([Change::TakeAuthnRequest { id: pending.id.clone() }, Change::Record(record)]);
         self.store().commit(now, changes).await.map_err(used)?;
         let wanted = by_a_fresh_authentication(pending.wanted, now);
-        let reply = self.send_authn_request(wanted, &connection, now).await?;
-        let name = transaction_name(&pending.id);
-        Ok(reply.with(CookieChange::ClearTransaction { name }))
+        self.ask_instead(&pending.id, wanted, &connection, now).await
+    }
+
+    /// The browser is sent to the IdP with another request, in place of the one of this ID, which is
+    /// used up.
+    pub(super) async fn ask_instead(
+        &self,
+        id: &str,
+        wanted: Wanted,
+        connection: &Connection,
+        now: Timestamp,
+    ) -> Result<Reply, Failure> {
+        let reply = self.send_authn_request(wanted, connection, now).await?;
+        Ok(reply.with(CookieChange::ClearTransaction { name: transaction_name(id) }))
     }
 
     async fn has_session(&self, cookie: TokenHash) -> Result<bool, Failure> {

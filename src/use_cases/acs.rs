@@ -254,7 +254,7 @@ impl UseCases {
             let changes = vec![Change::TakeAuthnRequest { id: pending.id.clone() }, record];
             self.store().commit(now, changes).await.map_err(used)?;
             let wanted = by_a_fresh_authentication(pending.wanted, now);
-            return self.send_authn_request(wanted, connection, now).await;
+            return self.ask_instead(&pending.id, wanted, connection, now).await;
         }
         let status = match &rejection {
             Rejection::Status(status) => Some(status),

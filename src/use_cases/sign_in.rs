@@ -61,7 +61,9 @@ impl UseCases {
             );
             let take = Change::TakeAuthnRequest { id: pending.id.clone() };
             self.store().commit(now, vec![take]).await.map_err(used)?;
-            return Ok(Reply::redirect(request.reply.error(&self.settings().issuer, &error)));
+            let name = transaction_name(&pending.id);
+            let url = request.reply.error(&self.settings().issuer, &error);
+            return Ok(Reply::redirect(url).with(CookieChange::ClearTransaction { name }));
         }
         let begun = pending.expires_at.minus(REQUEST_LIFETIME);
         if let Some(by) = self.overtaken(&connection, &verified, begun).await? {

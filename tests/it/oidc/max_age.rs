@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use sloop::mock_idp::Entry;
+use url::Url;
 
 use crate::both;
 use crate::support::browser::Browser;
@@ -121,10 +122,14 @@ async fn stays_stale(on: On) {
     let second = forger.asked(&page);
     assert!(second.request.force_authn);
     assert_ne!(second.request.id, first.request.id);
+    let issuer = Url::parse(&world.issuer).unwrap();
+    let waiting = |browser: &Browser| browser.cookies_for(&issuer).matches("tx-").count();
+    assert_eq!(waiting(&browser), 1, "the first one is used up");
     let page = forger.send(&world, &mut browser, &second, &stale(&second)).await;
 
     let location = page.location().unwrap();
     assert_eq!(value(&location, "error").as_deref(), Some("login_required"));
     assert_eq!(value(&location, "state").as_deref(), Some(attempt.state.as_str()));
+    assert_eq!(waiting(&browser), 0);
     assert!(!world.is_signed_in(&mut browser, &app).await);
 }

@@ -26,6 +26,10 @@ pub fn whole(logout: &Logout) -> &'static str {
             "Signed out here. Not everybody whom the person chose has confirmed it; the others \
              were left as they are."
         }
+        Whole::NotAllKnown => {
+            "Signed out here. A part of this session cannot be read any more: who else took part in it \
+             is not known, and was not told."
+        }
         Whole::AppsAlone(Outcome::Complete) => {
             "The session lived on without the apps that the person chose; every one of them \
              confirmed it."

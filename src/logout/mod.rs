@@ -79,6 +79,9 @@ pub struct LogoutDocument {
     /// Who takes part in the session and is not told, because the person left it unticked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<PartyId>,
+    /// Somebody took part in the session of whom nothing is known any more, and could not be told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub somebody_lost: bool,
 }
 
 /// The LogoutResponse that a browser takes back to an IdP when it has shown the frames of apps
@@ -296,7 +299,7 @@ impl Logout {
     }
 
     pub fn outcome(&self) -> Outcome {
-        Outcome::of(&self.legs)
+        Outcome::of(&self.legs).unless_lost(self.document.somebody_lost)
     }
 
     /// Where the person goes now: the target, with the result as it is known now if its client
@@ -320,12 +323,13 @@ impl Logout {
     }
 
     /// Whether every app of the session has confirmed that it knows. One that was left alone on purpose
-    /// does not.
+    /// does not, nor does one that is not known any more.
     pub fn has_told_every_app(&self) -> bool {
         let left = self.document.left.iter().any(|party| matches!(party, PartyId::App { .. }));
         let mut apps = self.legs.iter().filter(|leg| !leg.is_idp());
         self.document.scope != LogoutScope::OpOnly
             && !left
+            && !self.document.somebody_lost
             && apps.all(|leg| leg.outcome() == Some(LegOutcome::Confirmed))
     }
 

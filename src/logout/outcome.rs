@@ -85,6 +85,14 @@ impl Outcome {
         }
     }
 
+    /// Nothing is complete of which somebody is not known any more.
+    pub fn unless_lost(self, somebody_lost: bool) -> Self {
+        match self {
+            Self::Complete if somebody_lost => Self::Partial,
+            known => known,
+        }
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Complete => "complete",
@@ -116,6 +124,8 @@ pub enum Whole {
     Chosen,
     /// Not everybody whom the person ticked has confirmed.
     ChosenPartial,
+    /// Nobody knows any more who else took part.
+    NotAllKnown,
     /// Only apps ended, with this outcome. The session lives on, and with it the sign-on of these apps.
     AppsAlone(Outcome),
 }
@@ -127,6 +137,7 @@ impl Whole {
         match (document.scope, logout.outcome()) {
             (_, outcome) if document.ends == Ends::Apps => Self::AppsAlone(outcome),
             (LogoutScope::OpOnly, _) => Self::OnlyHere,
+            _ if document.somebody_lost => Self::NotAllKnown,
             (LogoutScope::AllApps, Outcome::Complete) => Self::Apps,
             (LogoutScope::AllAppsAndIdp, Outcome::Complete) if chosen => Self::Chosen,
             (LogoutScope::AllAppsAndIdp, Outcome::Complete) => Self::Everywhere,

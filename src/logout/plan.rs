@@ -68,7 +68,7 @@ pub fn legs(
             .filter(|held| !left.contains(&PartyId::Idp { idp: held.idp.clone() }))
             .map(|idp| idp_leg(idp, parties.connection(&idp.idp).as_deref(), idps, now))
             .collect();
-        let lost = session.unreadable.iter();
+        let lost = session.unreadable_idps();
         let lost = lost.filter(|idp| !left.contains(&PartyId::Idp { idp: (*idp).clone() }));
         asked.extend(lost.map(|idp| unreadable_leg(idp, idps, now)));
         asked.sort_by_key(|(party, ..)| match party {

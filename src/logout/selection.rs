@@ -67,7 +67,7 @@ pub fn parties(session: &BrowserSession) -> Vec<PartyId> {
     let mut parties: Vec<_> =
         session.app_sessions.iter().map(|app| PartyId::of_app(&app.client)).collect();
     let held = session.idp_sessions.iter().map(|held| &held.idp);
-    for idp in held.chain(&session.unreadable) {
+    for idp in held.chain(session.unreadable_idps()) {
         let idp = PartyId::Idp { idp: idp.clone() };
         if !parties.contains(&idp) {
             parties.push(idp);

@@ -23,9 +23,20 @@ pub struct BrowserSession {
     pub ended_at: Option<Timestamp>,
     pub idp_sessions: Vec<IdpSession>,
     pub app_sessions: Vec<AppSession>,
-    /// The IdP of each IdP session whose facts cannot be read any more. Such a session signs nobody in;
-    /// it can be ended, and everybody else in it is told.
-    pub unreadable: Vec<IdpId>,
+    /// What cannot be read of it any more. Such a session signs nobody in; it can be ended, and everybody
+    /// who is known of it is told.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A row of a session that does not read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Unreadable {
+    /// What this IdP asserted.
+    Idp(IdpId),
+    /// Not even by which IdP it was.
+    UnknownIdp,
+    /// Which app took part.
+    UnknownApp,
 }
 
 /// How long a browser session may last.
@@ -116,6 +127,20 @@ impl BrowserSession {
         let app = AppSession { id, client: client.clone(), created_at: now };
         self.app_sessions.push(app.clone());
         Some(app)
+    }
+
+    /// The IdP of each IdP session whose facts do not read.
+    pub fn unreadable_idps(&self) -> impl Iterator<Item = &IdpId> {
+        self.unreadable.iter().filter_map(|lost| match lost {
+            Unreadable::Idp(idp) => Some(idp),
+            Unreadable::UnknownIdp | Unreadable::UnknownApp => None,
+        })
+    }
+
+    /// Whether somebody took part in it of whom nothing is known any more.
+    pub fn has_lost_somebody(&self) -> bool {
+        let nameless = |lost: &Unreadable| !matches!(lost, Unreadable::Idp(_));
+        self.unreadable.iter().any(nameless)
     }
 
     /// Marks a use of the session.

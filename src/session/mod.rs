@@ -6,6 +6,6 @@ mod idp;
 mod named;
 
 pub use app::AppSession;
-pub use browser::{BrowserSession, Lifetime, Sid};
+pub use browser::{BrowserSession, Lifetime, Sid, Unreadable};
 pub use idp::{IdpSession, SignedIn};
 pub use named::NamedPerson;

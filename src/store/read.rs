@@ -9,7 +9,7 @@ mod sessions;
 mod settings;
 mod sign_ins;
 
-pub use live_sessions::{DamagedSession, SessionFilter, SessionPage};
+pub use live_sessions::{SessionFilter, SessionPage};
 pub use logouts::{
     DUE_PER_RECEIVER, Due, DueLeg, FoundLogout, LogoutKey, LogoutSummary, RecordedEvent,
 };

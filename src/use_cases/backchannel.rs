@@ -57,7 +57,7 @@ impl UseCases {
             client: Some(app.id.clone()),
             idp: None,
         };
-        Ok(self.store().live_sessions(&filter, None, 1).await?.found.is_empty())
+        Ok(self.store().live_sessions(&filter, None, 1).await?.found.sessions.is_empty())
     }
 
     /// The session of a logout that ended apps of it alone. An app that takes part in it again has the

@@ -13,7 +13,7 @@ use crate::logout::{Logout, OwedAnswer, Presence, Reason};
 use crate::oidc::{LogoutScope, Subject};
 use crate::saml::LogoutRequest;
 use crate::saml::logout_request::MAX_AGE;
-use crate::session::{BrowserSession, IdpSession, SignedIn};
+use crate::session::{BrowserSession, IdpSession, SignedIn, Unreadable};
 use crate::store::{CommitError, LogoutKey};
 use crate::use_cases::sign_out::SignOut;
 use crate::use_cases::{Failure, TRIES, UseCases};
@@ -279,15 +279,17 @@ impl UseCases {
                 ended.by_name = true;
                 read = store.sessions_of(place.idp, name, None).await?;
             }
-            for damaged in &read.found.damaged {
-                self.end_damaged(*damaged, read.now).await?;
-            }
             let more_after = read.found.more_after;
             let is_meant = |session: &&BrowserSession| {
                 let by_idp = session.idp_sessions.iter().filter(|held| held.idp == *place.idp);
                 let mut sign_ins = by_idp.map(|held| &held.signed_in);
                 // Its name is the one that is meant; the rest cannot be compared.
-                session.unreadable.contains(place.idp)
+                let by_this = |lost: &Unreadable| match lost {
+                    Unreadable::Idp(idp) => idp == place.idp,
+                    Unreadable::UnknownIdp => true,
+                    Unreadable::UnknownApp => false,
+                };
+                session.unreadable.iter().any(by_this)
                     || sign_ins.any(|held| {
                         self.names(ended, &asking.connection, held, skew)
                         // It was found by an index of its own that is not kept with it any more.

@@ -22,14 +22,6 @@ impl UseCases {
             return Ok(ended);
         }
         let lapsed = self.store().lapsed_sessions(BATCH).await?;
-        for damaged in lapsed.found.damaged {
-            match self.end_damaged(damaged, lapsed.now).await {
-                Ok(is_ended) => ended += usize::from(is_ended),
-                Err(error) => {
-                    tracing::error!(session.id = %damaged.id, code = error.code(), "{error}");
-                }
-            }
-        }
         for session in &lapsed.found.sessions {
             match self.expire(session, lapsed.now).await {
                 Ok(Some(logout)) => {

@@ -42,11 +42,8 @@ impl UseCases {
         let mut ended = Vec::new();
         loop {
             let read = self.store().sessions_of_person(subject, PAGE).await?;
-            if read.found.is_empty() {
+            if read.found.sessions.is_empty() {
                 return Ok(ended);
-            }
-            for damaged in read.found.damaged {
-                self.end_damaged(damaged, read.now).await?;
             }
             for session in read.found.sessions {
                 ended.extend(self.end_without_browser(session.id, Reason::Offboarded).await?);

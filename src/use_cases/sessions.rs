@@ -2,14 +2,11 @@
 
 use serde::Serialize;
 
-use crate::audit::{AuditEvent, AuditKind};
-use crate::change::Change;
-use crate::clock::Timestamp;
 use crate::id::{BrowserSessionId, ClientId, IdpId};
 use crate::logout::{Logout, Reason};
 use crate::oidc::LogoutScope;
 use crate::session::BrowserSession;
-use crate::store::{CommitError, DamagedSession, SessionFilter, SessionKey};
+use crate::store::{CommitError, SessionFilter, SessionKey};
 use crate::use_cases::sign_out::SignOut;
 use crate::use_cases::{Failure, TRIES, UseCases};
 
@@ -65,27 +62,6 @@ impl UseCases {
         self.wait_for_all_told(logouts).await
     }
 
-    /// Ends a session of which a row does not read. Nobody is told, because it is not known who took
-    /// part in it. `false`: somebody else has written it meanwhile.
-    pub(super) async fn end_damaged(
-        &self,
-        session: DamagedSession,
-        now: Timestamp,
-    ) -> Result<bool, Failure> {
-        let DamagedSession { id, version } = session;
-        let record = AuditEvent::new(AuditKind::SessionEnded).session(id);
-        let record = record.detail("it is damaged: nobody who took part in it is told");
-        let changes = vec![Change::EndBrowserSession { id, version }, Change::Record(record)];
-        match self.store().commit(now, changes).await {
-            Ok(()) => {
-                tracing::error!(session.id = %id, "a damaged session is ended, and nobody is told");
-                Ok(true)
-            }
-            Err(CommitError::Conflict { .. } | CommitError::Unknown) => Ok(false),
-            Err(other) => Err(Failure::commit(other)),
-        }
-    }
-
     /// `None`: it has ended.
     pub(super) async fn end_without_browser(
         &self,
@@ -119,8 +95,8 @@ impl UseCases {
 
 impl LiveSession {
     fn of(session: BrowserSession) -> Self {
-        let held = session.idp_sessions.into_iter().map(|held| held.idp);
-        let mut idps: Vec<IdpId> = held.chain(session.unreadable).collect();
+        let held = session.idp_sessions.iter().map(|held| &held.idp);
+        let mut idps: Vec<IdpId> = held.chain(session.unreadable_idps()).cloned().collect();
         idps.sort_unstable();
         idps.dedup();
         Self {

@@ -75,7 +75,12 @@ impl UseCases {
         let lock = wanted.lock;
         let handle = self.page_handle(&wanted.page_seed);
         let mut logout = self.new_logout(session, wanted, Ends::Session, now).await?;
-        let ended = AuditEvent::new(AuditKind::SessionEnded).session(session.id).logout(logout.id);
+        let mut ended =
+            AuditEvent::new(AuditKind::SessionEnded).session(session.id).logout(logout.id);
+        if logout.document.somebody_lost {
+            tracing::error!(session.id = %session.id, "somebody took part who cannot be told");
+            ended = ended.detail("a part of it cannot be read: whoever that was is not told");
+        }
         let mut records = vec![Change::Record(ended), Change::Record(logout.begun())];
         records.extend(logout.mark_what_is_over(now).into_iter().map(Change::Record));
         let mut changes = vec![
@@ -149,6 +154,7 @@ impl UseCases {
                 owed_answer: None,
                 ends,
                 left: wanted.left,
+                somebody_lost: ends == Ends::Session && session.has_lost_somebody(),
             },
             created_at: now,
             deadline: now.plus(self.settings().logout_deadline),

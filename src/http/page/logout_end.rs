@@ -91,6 +91,7 @@ fn whole(whole: Whole, text: &text::End) -> (&'static str, &'static str) {
         Whole::Partial => (heading.here, summary.partial),
         Whole::Chosen => (heading.here, summary.chosen),
         Whole::ChosenPartial => (heading.here, summary.chosen_partial),
+        Whole::NotAllKnown => (heading.here, summary.not_all_known),
         Whole::AppsAlone(Outcome::Complete) => (heading.chosen, summary.apps_alone),
         Whole::AppsAlone(Outcome::Partial) => (heading.chosen_here, summary.apps_alone_partial),
         Whole::AppsAlone(Outcome::LocalOnly) => (heading.chosen_here, summary.apps_alone_untold),

@@ -127,6 +127,7 @@ fn end(text: &str) -> crate::use_cases::LogoutEnd {
         owed_answer: None,
         ends: Ends::Apps,
         left: Vec::new(),
+        somebody_lost: false,
     };
     let logout = crate::logout::Logout {
         id: "00000000-0000-7000-8000-000000000001".parse::<LogoutId>().unwrap(),

@@ -85,6 +85,7 @@ fn logout(legs: Vec<(Party, LegState)>) -> Logout {
             owed_answer: None,
             ends: Ends::Session,
             left: Vec::new(),
+            somebody_lost: false,
         },
         created_at: at(0),
         deadline: at(600),

@@ -1,4 +1,3 @@
-use super::sessions::session_alone;
 use super::{At, SessionKey, query, table};
 use crate::clock::Timestamp;
 use crate::id::{BrowserSessionId, ClientId, IdpId};
@@ -11,23 +10,8 @@ use crate::store::{Query, Snapshot, StoreError, Value};
 #[derive(Clone, Debug)]
 pub struct SessionPage {
     pub sessions: Vec<BrowserSession>,
-    /// Those of which the rows themselves do not read.
-    pub damaged: Vec<DamagedSession>,
     /// There may be more after this one.
     pub more_after: Option<BrowserSessionId>,
-}
-
-/// A session of which a row does not read. It can be ended, though it is not known who took part.
-#[derive(Clone, Copy, Debug)]
-pub struct DamagedSession {
-    pub id: BrowserSessionId,
-    pub version: i64,
-}
-
-impl SessionPage {
-    pub fn is_empty(&self) -> bool {
-        self.sessions.is_empty() && self.damaged.is_empty()
-    }
 }
 
 /// Which live sessions are meant: those that fit every part which is given.
@@ -143,8 +127,8 @@ impl SealedStore {
         Ok(read)
     }
 
-    /// Those of the sessions that are `meant`, as far as they can be read. One that cannot be read
-    /// at all does not hide the others.
+    /// Those of the sessions that are `meant`, as far as they can be read. One that cannot be read at all
+    /// does not hide the others; where there is no other, it is not said that there is none.
     async fn sessions_by_id(
         &self,
         ids: &[BrowserSessionId],
@@ -154,23 +138,20 @@ impl SealedStore {
         let per_session = queries.len().checked_div(ids.len()).unwrap_or(0);
         let snapshot = self.engine.select(queries).await?;
         let now = snapshot.now;
-        let mut found = SessionPage { sessions: Vec::new(), damaged: Vec::new(), more_after: None };
+        let mut found = SessionPage { sessions: Vec::new(), more_after: None };
+        let mut unread = None;
         for (place, id) in ids.iter().enumerate() {
-            let first = place * per_session;
-            match self.readable_session_in(&snapshot, first) {
+            match self.readable_session_in(&snapshot, place * per_session) {
                 Ok(session) => found.sessions.extend(session.filter(|held| meant(held, now))),
                 Err(error) => {
                     tracing::error!(session.id = %id, "{error}");
-                    let held = session_alone(&snapshot, first).ok().flatten();
-                    let held = held.filter(|held| meant(held, now));
-                    let damaged = |held: BrowserSession| DamagedSession {
-                        id: held.id,
-                        version: held.version,
-                    };
-                    found.damaged.extend(held.map(damaged));
+                    unread = Some(error);
                 }
             }
         }
-        Ok(At { now, found })
+        match unread {
+            Some(error) if found.sessions.is_empty() => Err(error),
+            _ => Ok(At { now, found }),
+        }
     }
 }

@@ -226,7 +226,7 @@ impl SealedStore {
     /// The newest logouts first.
     pub async fn logouts(&self, limit: i64) -> Result<Vec<LogoutSummary>, StoreError> {
         let [first, legs] = [
-            "SELECT id, created_at, answered_at, settled_at FROM logout \
+            "SELECT id, document, created_at, answered_at, settled_at FROM logout \
              ORDER BY created_at DESC, id DESC LIMIT $1",
             "SELECT logout_id, document FROM leg WHERE logout_id IN \
              (SELECT id FROM logout ORDER BY created_at DESC, id DESC LIMIT $1)",
@@ -240,10 +240,13 @@ impl SealedStore {
         }
         let summary = |row: &Row| {
             let id = row.text("id")?;
+            let legs = of.get(id).map(Vec::as_slice).unwrap_or_default();
+            let document = parse_json("logout.document", row.text("document")?);
+            let lost = document.map_or(true, |document: LogoutDocument| document.somebody_lost);
             Ok(LogoutSummary {
                 id: row.parse("id")?,
                 begun_at: row.timestamp("created_at")?.to_string(),
-                outcome: Outcome::of(of.get(id).map(Vec::as_slice).unwrap_or_default()),
+                outcome: Outcome::of(legs).unless_lost(lost),
                 answered: row.optional_int("answered_at")?.is_some(),
                 settled: row.optional_int("settled_at")?.is_some(),
             })

@@ -3,7 +3,7 @@ use crate::clock::Timestamp;
 use crate::id::{AppSessionId, BrowserSessionId, ClientId, IdpId, IdpSessionId};
 use crate::oidc::{Scopes, Subject};
 use crate::secret::TokenHash;
-use crate::session::{AppSession, BrowserSession, IdpSession, SignedIn};
+use crate::session::{AppSession, BrowserSession, IdpSession, SignedIn, Unreadable};
 use crate::store::sealed::{SealedStore, place};
 use crate::store::{Query, Row, Snapshot, StoreError, Value};
 
@@ -179,14 +179,21 @@ impl SealedStore {
             match self.idp_session(row) {
                 Ok(held) => session.idp_sessions.push(held),
                 Err(error) => {
-                    let idp: IdpId = row.parse("idp_id")?;
-                    tracing::error!(session.id = %session.id, idp.id = %idp, "{error}");
-                    session.unreadable.push(idp);
+                    tracing::error!(session.id = %session.id, "an IdP's part: {error}");
+                    let idp = row.parse("idp_id").map(Unreadable::Idp);
+                    session.unreadable.push(idp.unwrap_or(Unreadable::UnknownIdp));
                 }
             }
         }
-        let apps = table(snapshot, first + 2).iter().map(app_session);
-        session.app_sessions = apps.collect::<Result<_, _>>()?;
+        for row in table(snapshot, first + 2) {
+            match app_session(row) {
+                Ok(app) => session.app_sessions.push(app),
+                Err(error) => {
+                    tracing::error!(session.id = %session.id, "an app's part: {error}");
+                    session.unreadable.push(Unreadable::UnknownApp);
+                }
+            }
+        }
         Ok(Some(session))
     }
 
@@ -212,10 +219,7 @@ pub(super) fn whole(found: Option<BrowserSession>) -> Result<Option<BrowserSessi
 }
 
 /// The session itself, without the IdPs and apps that take part in it.
-pub(super) fn session_alone(
-    snapshot: &Snapshot,
-    first: usize,
-) -> Result<Option<BrowserSession>, StoreError> {
+fn session_alone(snapshot: &Snapshot, first: usize) -> Result<Option<BrowserSession>, StoreError> {
     let Some(row) = table(snapshot, first).first() else { return Ok(None) };
     Ok(Some(BrowserSession {
         id: row.parse::<BrowserSessionId>("id")?,

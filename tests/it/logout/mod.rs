@@ -36,6 +36,7 @@ mod lapsed;
 mod late_answer;
 mod logout_receipt;
 mod logout_result;
+mod lost_party;
 mod lost_relay_state;
 mod main_job;
 mod many_sessions;

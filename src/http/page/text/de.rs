@@ -131,6 +131,8 @@ pub(super) static TEXT: Text = Text {
                      anderen bleibt alles, wie es ist.",
             chosen_partial: "Hier abgemeldet. Nicht alle, die Sie gewählt haben, haben es \
                              bestätigt; bei den anderen bleibt alles, wie es ist.",
+            not_all_known: "Hier abgemeldet. Ein Teil dieser Sitzung ist nicht mehr lesbar; vielleicht sind \
+                            Sie bei einer App oder Organisation noch angemeldet.",
             apps_alone: "Alle Apps, die Sie gewählt haben, haben es bestätigt. Sie sind hier \
                          weiterhin angemeldet; eine solche App kann Sie deshalb ohne Rückfrage \
                          wieder anmelden.",

@@ -118,6 +118,8 @@ pub(super) static TEXT: Text = Text {
                      they are.",
             chosen_partial: "Signed out here. Not everybody you chose has confirmed it; the \
                              others were left as they are.",
+            not_all_known: "Signed out here. A part of this session cannot be read any more, so there may be \
+                            an app or organisation that still has you signed in.",
             apps_alone: "Every app you chose confirmed it. You are still signed in here, so such \
                          an app may sign you in again without asking.",
             apps_alone_partial: "Not every app you chose has confirmed it. You are still signed \

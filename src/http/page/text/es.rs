@@ -131,6 +131,8 @@ pub(super) static TEXT: Text = Text {
                      siguen como estaban.",
             chosen_partial: "Sesión cerrada aquí. No todos los que eligió lo han confirmado; los \
                              demás siguen como estaban.",
+            not_all_known: "Sesión cerrada aquí. Una parte de esta sesión ya no se puede leer; puede que una \
+                            aplicación u organización la mantenga abierta.",
             apps_alone: "Todas las aplicaciones que eligió lo han confirmado. Su sesión sigue \
                          abierta aquí, así que una de esas aplicaciones puede volver a iniciar \
                          su sesión en ella sin preguntar.",

@@ -133,6 +133,8 @@ pub(super) static TEXT: Text = Text {
                      rien n’a changé pour les autres.",
             chosen_partial: "Vous êtes déconnecté ici. Ceux que vous avez choisis ne l’ont pas \
                              tous confirmé ; rien n’a changé pour les autres.",
+            not_all_known: "Vous êtes déconnecté ici. Une partie de cette session n’est plus lisible ; une \
+                            application ou une organisation vous tient peut-être encore connecté.",
             apps_alone: "Toutes les applications que vous avez choisies l’ont confirmé. Vous êtes \
                          toujours connecté ici ; une telle application peut donc vous reconnecter \
                          sans rien demander.",

@@ -177,6 +177,8 @@ pub(in crate::http) struct Summaries {
     /// Where the person left somebody unticked.
     pub chosen: &'static str,
     pub chosen_partial: &'static str,
+    /// Where it cannot be read any more who else took part.
+    pub not_all_known: &'static str,
     /// Where only apps ended, and the session lives on.
     pub apps_alone: &'static str,
     pub apps_alone_partial: &'static str,

@@ -55,13 +55,15 @@ impl UseCases {
 
         // (3) Is somebody signed in already, well enough for this?
         for _ in 0..TRIES {
-            let (session, now) = match browser.session_hash() {
+            let (held, now) = match browser.session_hash() {
                 Some(hash) => {
                     let read = self.store().whole_browser_session(hash).await?;
                     (read.found, read.now)
                 }
                 None => (None, self.now().await?),
             };
+            let in_browser = held.as_ref().map(|session| session.id);
+            let session = held.filter(|session| session.is_live(now));
             let usable = session.as_ref().and_then(|session| {
                 let sign_in = self.usable(&request, client, session, now)?;
                 Some((session, sign_in))
@@ -84,7 +86,7 @@ impl UseCases {
                             request.is_too_old(sign_in.signed_in.authn_instant, now)
                         }),
                         locked,
-                        session: session.as_ref().map(|session| session.id),
+                        session: in_browser,
                     };
                     let reply = self.sign_in(params, request, client, fresh, &view, now).await?;
                     return Ok(reply.with_any(cookie));
@@ -344,8 +346,8 @@ impl UseCases {
     }
 }
 
-/// Why the IdP's own session may not be enough, besides what the client asks for, and what the browser
-/// has here.
+/// Why the IdP's own session may not be enough, besides what the client asks for, and which session the
+/// browser has here, live or lapsed.
 struct FreshLogin {
     /// The sign-in we know of is older than the client's `max_age`, so the IdP's session will be too.
     stale: bool,

@@ -88,7 +88,7 @@ impl SealedStore {
         Ok(At { now: snapshot.now, found })
     }
 
-    /// The live browser session of a cookie, to sign somebody in by it.
+    /// The browser session of a cookie, live or lapsed, to sign somebody in by it as long as it is live.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] if a part of it does not read, too.
@@ -99,7 +99,7 @@ impl SealedStore {
         let queries = SessionKey::Cookie(cookie).queries();
         let snapshot = self.engine.select(queries.into()).await?;
         let found = self.readable_session_in(&snapshot, 0)?;
-        let found = whole(found.filter(|session| session.is_live(snapshot.now)))?;
+        let found = whole(found.filter(BrowserSession::can_be_ended))?;
         Ok(At { now: snapshot.now, found })
     }
 

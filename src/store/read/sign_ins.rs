@@ -21,7 +21,9 @@ const AUTHN_REQUEST: &str = "SELECT id, relay_state_hash, browser_hash, idp_id, 
 
 impl SealedStore {
     /// The AuthnRequest that a Response answers, if it still waits, and the browser's session, live or
-    /// lapsed: it is continued or ended, and never forgotten.
+    /// lapsed: it is continued or ended, and never forgotten. Where the cookie finds none, because other
+    /// tabs have renewed it more than once meanwhile, it is the one that the browser had when it was sent
+    /// to the IdP.
     pub async fn authn_request(
         &self,
         id: &str,
@@ -33,8 +35,12 @@ impl SealedStore {
         let snapshot = self.engine.select(queries).await?;
         let request = pending(&snapshot)?;
         let session = self.readable_session_in(&snapshot, 1)?;
-        let session = whole(session.filter(BrowserSession::can_be_ended))?;
-        Ok(At { now: snapshot.now, found: (request, session) })
+        let mut session = session.filter(BrowserSession::can_be_ended);
+        let before = request.as_ref().and_then(|request| request.wanted.session);
+        if let (None, Some(before)) = (&session, before) {
+            session = self.session_to_end(SessionKey::Id(before)).await?.found;
+        }
+        Ok(At { now: snapshot.now, found: (request, whole(session)?) })
     }
 
     /// A verified sign-in that waits for its browser's `Lax` cookie.

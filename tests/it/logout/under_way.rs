@@ -211,3 +211,59 @@ async fn same_moment(on: On) {
         assert_eq!(sessions(&world).await, 0, "round {round}");
     }
 }
+
+both!(three_sign_ins_at_once_are_one_session, three_at_once);
+async fn three_at_once(on: On) {
+    for lapsed in [false, true] {
+        let world = World::on(on).await;
+        let (one, two) = (world.app("app-one").await, world.app("app-two").await);
+        let three = world.app("app-three").await;
+        let mut ada = signed_in(&world, &one, "ada").await;
+        if lapsed {
+            world.clock.advance(Duration::from_secs(9 * 3600));
+        }
+        let (second, second_answer) = up_to_the_answer(&mut ada, &two).await;
+        let (third, third_answer) = up_to_the_answer(&mut ada, &three).await;
+        let tab = OtherTab::of(&world, &ada.browser);
+        let sid = ada.sid().to_owned();
+        signs_in_anew(&world, &mut ada, &one).await;
+
+        // Both left with the cookie that two others have replaced by the time they are read.
+        for (app, attempt, answer) in [(&two, second, second_answer), (&three, third, third_answer)]
+        {
+            let callback = location(&tab.bring(&world, &answer).await);
+            let tokens = app.finish(&attempt, &callback).await.unwrap();
+            assert_eq!(tokens.claims["sid"], sid.as_str(), "lapsed: {lapsed}");
+        }
+
+        assert_eq!((sessions(&world).await, world.logout_count().await), (1, 0));
+        let url = one.logout_url(&[("id_token_hint", ada.hint())]).await;
+        let page = ada.browser.open(url.as_str()).await;
+        assert!(page.text().contains("This session has ended everywhere"), "{}", page.summary());
+        assert_eq!((sessions(&world).await, world.logout_count().await), (0, 1));
+        for app in [&one, &two, &three] {
+            assert!(!app.is_signed_in(&sid).await);
+        }
+    }
+}
+
+both!(another_person_in_a_third_tab_ends_the_session, another_at_once);
+async fn another_at_once(on: On) {
+    let world = World::on(on).await;
+    let (one, two) = (world.app("app-one").await, world.app("app-two").await);
+    let mut ada = signed_in(&world, &one, "ada").await;
+    let attempt = two.begin(&[("prompt", "login")]).await;
+    let asked = ada.browser.open(attempt.url.as_str()).await;
+    let answer = ada.browser.submit(&asked, &[("user", "bob")]).await;
+    let tab = OtherTab::of(&world, &ada.browser);
+    signs_in_anew(&world, &mut ada, &one).await;
+    signs_in_anew(&world, &mut ada, &one).await;
+
+    let callback = location(&tab.bring(&world, &answer).await);
+
+    let bob = two.finish(&attempt, &callback).await.unwrap();
+    assert_ne!(bob.claims["sub"], ada.tokens.claims["sub"]);
+    assert_eq!((sessions(&world).await, world.logout_count().await), (1, 1));
+    assert_eq!(world.settled().await.reason, "another person signed in with this browser");
+    assert!(!one.is_signed_in(ada.sid()).await && !ada.is_in(&world, &one).await);
+}

@@ -111,6 +111,17 @@ pub enum Change {
     SaveLeg {
         leg: Box<Leg>,
     },
+    /// Any number of rows: a logout that cannot be read is not looked at before this time, so that it
+    /// keeps no other waiting.
+    PutOffDeadline {
+        logout: LogoutId,
+        until: Timestamp,
+    },
+    /// The same of a party that was to be told.
+    PutOffLeg {
+        leg: LegId,
+        until: Timestamp,
+    },
     /// Exactly one row: a LogoutRequest is carried out once.
     AddEndedPrincipal(Box<EndedPrincipal>),
     /// Exactly one row: more sessions of it were found, and nobody else has found some since it was

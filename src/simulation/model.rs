@@ -142,6 +142,8 @@ impl Model {
             }
             Change::AddReloginLock(lock) => (!self.locks.contains_key(&lock.leg), "AddReloginLock"),
             Change::AskLogout { .. }
+            | Change::PutOffDeadline { .. }
+            | Change::PutOffLeg { .. }
             | Change::HandOverReloginLocks { .. }
             | Change::LiftReloginLock { .. }
             | Change::SaveEndedSubject(_)

@@ -182,6 +182,17 @@ impl SealedStore {
                 ],
             )),
             Change::SaveLeg { leg } => out.push(save_leg(&leg)),
+            Change::PutOffDeadline { logout, until } => out.push(any(
+                "PutOffDeadline",
+                "UPDATE logout SET deadline = $2 WHERE id = $1 AND answered_at IS NULL \
+                 AND deadline < $2",
+                vec![logout.to_string().into(), until.into()],
+            )),
+            Change::PutOffLeg { leg, until } => out.push(any(
+                "PutOffLeg",
+                "UPDATE leg SET due_at = $2 WHERE id = $1 AND due_at < $2",
+                vec![leg.to_string().into(), until.into()],
+            )),
             Change::AddEndedPrincipal(ended) => {
                 let hash = self.principal_hash(ended.idp.as_str(), &ended.name_id.value);
                 out.push(one(

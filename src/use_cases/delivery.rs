@@ -6,14 +6,16 @@ mod places;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use crate::change::Change;
 use crate::clock::Timestamp;
 use crate::id::{LegId, LogoutId};
 use crate::logout::retry::Jitter;
 use crate::logout::{Attempt, Event, Logout, Next as Step, Party, Rung};
-use crate::store::{CommitError, DueLeg, LogoutKey};
+use crate::store::{CommitError, DueLeg, LogoutKey, StoreError};
 use crate::use_cases::{Failure, TRIES, UseCases};
 
 use places::Place;
@@ -21,6 +23,10 @@ pub(super) use places::Places;
 
 /// The most logouts past their deadline that one look at the store takes on.
 const BATCH: i64 = 64;
+
+/// How long what cannot be read is left alone. It may be read again one day: a node of a newer version
+/// may have written it, or somebody mends it.
+const UNREADABLE_FOR: Duration = Duration::from_secs(300);
 
 /// What the worker does with a logout.
 enum Work {
@@ -94,7 +100,13 @@ impl UseCases {
     }
 
     async fn work_on(&self, id: LogoutId, work: Work) -> Result<bool, Failure> {
-        let read = self.store().logout(LogoutKey::Id(id)).await?;
+        let read = match self.store().logout(LogoutKey::Id(id)).await {
+            Err(error @ StoreError::Corrupt(_)) => {
+                self.put_off(id, &work).await?;
+                return Err(error.into());
+            }
+            read => read?,
+        };
         let Some(found) = read.found else { return Ok(false) };
         let (logout, now) = (found.logout, read.now);
         let (event, mut places) = match work {
@@ -125,10 +137,24 @@ impl UseCases {
         Ok(true)
     }
 
-    /// Tells these parties in parallel, and writes down what came of it: of all that have answered
-    /// by then in one commit, because the commits of one logout stand in each other's way.
-    /// `written` is called with how many they are; their places are free then. What cannot be
-    /// written is not lost: the lease runs out, and the party is told again.
+    /// What cannot be read would be first in the list at every look, and those behind it would never be
+    /// worked on.
+    async fn put_off(&self, logout: LogoutId, work: &Work) -> Result<(), Failure> {
+        let now = self.now().await?;
+        let until = now.plus(UNREADABLE_FOR);
+        let changes = match work {
+            Work::Close => vec![Change::PutOffDeadline { logout, until }],
+            Work::Tell(legs) => {
+                legs.iter().map(|(leg, _)| Change::PutOffLeg { leg: *leg, until }).collect()
+            }
+        };
+        self.store().commit(now, changes).await.map_err(Failure::commit)
+    }
+
+    /// Tells these parties in parallel, and writes down what came of it: of all that have answered by then
+    /// in one commit, because the commits of one logout stand in each other's way. `written` is called
+    /// with how many they are; their places are free then. What cannot be written is not lost: the lease
+    /// runs out, and the party is told again.
     async fn tell_and_write_down<P: Send + 'static>(
         &self,
         logout: &Arc<Logout>,

@@ -25,7 +25,7 @@ use crate::language::Language;
 use crate::oidc::{FrontchannelLogoutUri, LogoutScope, Subject, with_logout_result};
 use crate::saml::{NameId, Recipient, SessionIndex};
 use crate::secret::TokenHash;
-use crate::session::Sid;
+use crate::session::{MOST_SESSION_INDEXES, Sid};
 
 pub use flow::{Answer, Attempt, Decision, Event, Next};
 pub use ladder::{Presence, Rung, WhyLocal};
@@ -208,6 +208,14 @@ pub struct Principal {
     /// logout began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encrypt_to: Option<Recipient>,
+}
+
+impl Principal {
+    /// Whether the IdP may have begun more sessions of this person than those that it is asked to end:
+    /// of more than are kept, the earliest were forgotten.
+    fn may_not_be_all(&self) -> bool {
+        self.session_indexes.len() >= MOST_SESSION_INDEXES
+    }
 }
 
 /// Which message an answer belongs to.

@@ -66,8 +66,9 @@ impl SignedIn {
     }
 }
 
-/// The most SessionIndexes that are kept, the newest: a LogoutRequest has to fit into a URL.
-const MOST_SESSION_INDEXES: usize = 16;
+/// The most SessionIndexes that are kept, the newest: a LogoutRequest has to fit into a URL, and IIS takes
+/// 2 KiB of query unless it is told otherwise.
+pub const MOST_SESSION_INDEXES: usize = 16;
 
 impl IdpSession {
     /// A newer sign-in of the same NameID: its facts count, the earlier SessionIndexes stay.

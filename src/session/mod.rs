@@ -7,5 +7,5 @@ mod named;
 
 pub use app::AppSession;
 pub use browser::{BrowserSession, Lifetime, Sid, Unreadable};
-pub use idp::{IdpSession, SignedIn};
+pub use idp::{IdpSession, MOST_SESSION_INDEXES, SignedIn};
 pub use named::NamedPerson;

@@ -143,6 +143,23 @@ impl Flow {
         Some(Next::AskIdp(id))
     }
 
+    /// An IdP confirms what it was asked for, and no more.
+    fn worth(&self, id: LegId, answer: Answer) -> (LegOutcome, String) {
+        let principal = self.logout.leg(id).and_then(|leg| leg.principal.as_ref());
+        match principal {
+            Some(asked) if asked.may_not_be_all() && answer.outcome == LegOutcome::Confirmed => {
+                let named = format!(
+                    "{}; it was named {} SessionIndexes, the most that are kept, and there may have \
+                     been more",
+                    answer.detail,
+                    asked.session_indexes.len()
+                );
+                (LegOutcome::Partial, named)
+            }
+            _ => (answer.outcome, answer.detail),
+        }
+    }
+
     /// An answer counts while it is awaited. A later one only counts if it is proven and what is
     /// known so far is not, or the IdP was asked once more; a second proven answer changes nothing. Nor
     /// does one to a question in whose place another was asked while it was read.
@@ -166,7 +183,8 @@ impl Flow {
             self.note_refusal(id, &answer.detail);
         }
         if counts {
-            self.close(id, answer.outcome, answer.detail);
+            let (outcome, detail) = self.worth(id, answer);
+            self.close(id, outcome, detail);
             if let Some(leg) = self.logout.leg_mut(id) {
                 leg.tried_again_at = None;
             }

@@ -39,6 +39,7 @@ mod logout_result;
 mod lost_party;
 mod lost_relay_state;
 mod main_job;
+mod many_indexes;
 mod many_sessions;
 mod names;
 mod off_boarding;

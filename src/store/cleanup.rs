@@ -46,8 +46,15 @@ impl SealedStore {
             (delete_sql!("code", "hash", "expires_at < $1"), sessions),
             (delete_sql!("access_token", "hash", "expires_at < $1"), now),
             (delete_sql!("browser_session", "id", "ended_at < $1"), sessions),
-            (delete_sql!("browser_session", "id", "idle_until < $1"), sessions),
-            (delete_sql!("browser_session", "id", "expires_at < $1"), sessions),
+            // One that had lapsed before it was ended is kept as long as any other that was ended.
+            (
+                delete_sql!("browser_session", "id", "idle_until < $1 AND ended_at IS NULL"),
+                sessions,
+            ),
+            (
+                delete_sql!("browser_session", "id", "expires_at < $1 AND ended_at IS NULL"),
+                sessions,
+            ),
             // What a session has to make up for at its end is kept as long as the session.
             (
                 delete_sql!(

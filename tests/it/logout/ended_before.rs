@@ -15,6 +15,8 @@ use crate::support::idp_request::Answered;
 use crate::support::rp::Answer;
 use crate::support::world::{On, World};
 
+const HOUR: Duration = Duration::from_secs(3600);
+
 fn newest(world: &World) -> Session {
     world.idp.sessions().pop().expect("somebody is signed in at the IdP")
 }
@@ -90,5 +92,34 @@ async fn others(on: On) {
         // The IdP calls the person by another name than at the sign-in.
         session.name_id.value = "somebody".to_owned();
         assert_eq!(hears(&world, &key, &session).await, heard);
+    }
+}
+
+both!(what_had_lapsed_before_it_was_ended_counts_as_long_as_anything, lapsed);
+async fn lapsed(on: On) {
+    let world = World::on(on).await;
+    let key = IdpKey::connect(&world).await;
+    let app = world.app("app-one").await;
+    // Its time is over by idleness, or by its age.
+    for (uses, hours) in [(0, 8), (3, 24)] {
+        app.answer_back_channel_with(Answer::Later(503, 3600));
+        let mut ada = signed_in(&world, &app, "ada").await;
+        let session = newest(&world);
+        for _ in 0..uses {
+            world.clock.advance(7 * HOUR);
+            assert!(ada.is_in(&world, &app).await);
+        }
+        // A lapsed one is kept for a day. In its last half an hour she signs out of it.
+        world.clock.advance((hours - 7 * uses + 24) * HOUR - HOUR / 2);
+        ada.browser.open(&world.url(paths::V2_LOGOUT)).await;
+        assert_eq!(world.outcomes().await, ["app app-one: open"], "{hours}");
+        world.clock.advance(HOUR / 2 + HOUR / 12);
+        world.use_cases().clean_up().await.unwrap();
+
+        assert_eq!(hears(&world, &key, &session).await, "Success PartialLogout", "{hours}");
+        app.answer_back_channel_with(Answer::Status(200));
+        world.clock.advance(HOUR / 2);
+        world.work().await;
+        assert_eq!(hears(&world, &key, &session).await, "Success", "{hours}");
     }
 }

@@ -196,7 +196,7 @@ impl UseCases {
         browser: &Browser,
         now: Timestamp,
     ) -> Result<Reply, Failure> {
-        let mut dropped = None;
+        let mut dropped = self.relogin_of_its_end(browser).await?;
         // Apps have a new `state` for each click: the browser of that session ends with that of the
         // first. Who only has an ID token must have asked for the very same.
         let keys = [

@@ -148,6 +148,15 @@ impl UseCases {
         Ok((locked, cookie))
     }
 
+    /// What a browser is given that loses its session cookie: from then on nothing else would find them.
+    pub(super) async fn relogin_of_its_end(
+        &self,
+        browser: &Browser,
+    ) -> Result<Option<CookieChange>, Failure> {
+        let of_its_end = self.locks_of_its_end(browser).await?;
+        Ok(of_its_end.map(|(_, cookie)| CookieChange::SetRelogin(cookie)))
+    }
+
     /// If the session of this browser was ended while the browser was not there, as by an administrator,
     /// the locks of that logout count, too: a browser that has no cookie yet gets theirs, and to one that
     /// has a cookie they are handed over. Its session cookie has proven that they are its own. The IdPs
@@ -157,7 +166,7 @@ impl UseCases {
         browser: &Browser,
     ) -> Result<Option<(Vec<IdpId>, Token)>, Failure> {
         let Some(ended) = browser.session_hash() else { return Ok(None) };
-        let read = self.store().logout(LogoutKey::EndedCookie(ended)).await?;
+        let read = self.store().logout(LogoutKey::LockedCookie(ended)).await?;
         let Some(found) = read.found else { return Ok(None) };
         let theirs = self.relogin_cookie(&found.handle);
         let idps = self.store().locked_idps(theirs.hash()).await?;

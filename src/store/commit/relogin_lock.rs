@@ -11,7 +11,12 @@ impl SealedStore {
         out.push(one(
             "AddReloginLock",
             "INSERT INTO relogin_lock (leg_id, logout_id, browser_hash, idp_id, subject, sealed, \
-             fresh_after, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+             fresh_after, expires_at, session_cookie_hash, former_session_cookie_hash) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, \
+             (SELECT b.cookie_hash FROM browser_session b \
+             JOIN logout o ON o.browser_session_id = b.id WHERE o.id = $2), \
+             (SELECT b.former_cookie_hash FROM browser_session b \
+             JOIN logout o ON o.browser_session_id = b.id WHERE o.id = $2))",
             vec![
                 lock.leg.to_string().into(),
                 lock.logout.to_string().into(),

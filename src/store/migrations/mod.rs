@@ -10,7 +10,7 @@ use super::Kind;
 use crate::store::StoreError;
 
 /// Every version, the first one first.
-pub(super) const ALL: [(&str, Text); 12] = [
+pub(super) const ALL: [(&str, Text); 13] = [
     ("V1__initial", Text::Both(include_str!("V1__initial.sql"))),
     ("V2__metadata_source", Text::Both(include_str!("V2__metadata_source.sql"))),
     ("V3__relogin_lock", Text::Both(include_str!("V3__relogin_lock.sql"))),
@@ -29,6 +29,7 @@ pub(super) const ALL: [(&str, Text); 12] = [
     ("V10__relogin_lock_index", Text::Both(include_str!("V10__relogin_lock_index.sql"))),
     ("V11__ended_principal_version", Text::Both(include_str!("V11__ended_principal_version.sql"))),
     ("V12__receiver", Text::Both(include_str!("V12__receiver.sql"))),
+    ("V13__relogin_lock_session", Text::Both(include_str!("V13__relogin_lock_session.sql"))),
 ];
 
 /// The SQL of one version.

@@ -178,6 +178,60 @@ async fn postgres_knows_the_session_of_a_logout_of_apps() {
     a_logout_of_apps_knows_its_session_after_the_upgrade(Kind::Postgres).await;
 }
 
+/// Locks that were left before know the cookies of their sessions, as long as these are kept.
+async fn a_lock_knows_the_cookies_of_its_session_after_the_upgrade(kind: Kind) {
+    let (_folder, url) = new_database(kind).await;
+    let bytes = bytes(kind);
+    let left = |id: &str, session: &str, former: &str| {
+        format!(
+            "INSERT INTO logout (id, version, handle_hash, browser_session_id, document, created_at, \
+             deadline) VALUES ('{id}', 1, CAST('{id}' AS {bytes}), '{session}', 'document', 10, 20);\
+             INSERT INTO relogin_lock (leg_id, logout_id, browser_hash, idp_id, subject, sealed, \
+             fresh_after, expires_at) VALUES ('{id}', '{id}', CAST('browser' AS {bytes}), 'corp', \
+             'sub', CAST('sealed' AS {bytes}), 1, 2);\
+             INSERT INTO browser_session (id, version, cookie_hash, sid, subject, created_at, \
+             idle_until, expires_at, ended_at, former_cookie_hash) VALUES ('of-{id}', 1, \
+             CAST('cookie-{id}' AS {bytes}), 'of-{id}', 'sub', 1, 2, 3, 4, {former});"
+        )
+    };
+    let fill = [
+        left("a", "of-a", &format!("CAST('former-a' AS {bytes})")),
+        left("b", "of-b", "NULL"),
+        left("c", "gone", "NULL"),
+    ];
+    migrate_and_run(&url, 12, &fill.concat()).await;
+
+    let store = Store::open(&url, Clock::system()).await.unwrap();
+
+    let sql = "SELECT session_cookie_hash, former_session_cookie_hash FROM relogin_lock \
+               ORDER BY leg_id";
+    let rows = store.select(vec![query(sql, vec![])]).await.unwrap().tables.remove(0);
+    let of = |row: &crate::store::Row| {
+        ["session_cookie_hash", "former_session_cookie_hash"].map(|column| {
+            let hash = row.optional_bytes(column).unwrap();
+            hash.map(|hash| String::from_utf8_lossy(hash).into_owned())
+        })
+    };
+    let cookie = |text: &str| Some(text.to_owned());
+    let wanted = [
+        [cookie("cookie-a"), cookie("former-a")],
+        [cookie("cookie-b"), None],
+        // Of a session that is kept no more.
+        [None, None],
+    ];
+    assert_eq!(rows.iter().map(of).collect::<Vec<_>>(), wanted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_knows_the_cookies_of_a_lock() {
+    a_lock_knows_the_cookies_of_its_session_after_the_upgrade(Kind::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_knows_the_cookies_of_a_lock() {
+    a_lock_knows_the_cookies_of_its_session_after_the_upgrade(Kind::Postgres).await;
+}
+
 /// One without a table. It goes away with the folder.
 async fn new_database(kind: Kind) -> (tempfile::TempDir, DatabaseUrl) {
     let folder = tempfile::tempdir().unwrap();

@@ -21,6 +21,8 @@ pub enum LogoutKey {
     EndedSession(BrowserSessionId),
     /// The cookie of that session, or the one before it.
     EndedCookie(TokenHash),
+    /// As above, as long as a re-login lock of it is kept: the session itself may be gone by then.
+    LockedCookie(TokenHash),
     /// The `sid` of the browser session that it ended.
     EndedSid(String),
 }
@@ -141,6 +143,13 @@ impl LogoutKey {
                 logout_sql!(
                     "o.browser_session_id IN (SELECT id FROM browser_session \
                      WHERE cookie_hash = $1 OR former_cookie_hash = $1)"
+                ),
+                hash.into(),
+            ),
+            Self::LockedCookie(hash) => (
+                logout_sql!(
+                    "o.id IN (SELECT logout_id FROM relogin_lock \
+                     WHERE session_cookie_hash = $1 OR former_session_cookie_hash = $1)"
                 ),
                 hash.into(),
             ),

@@ -6,6 +6,7 @@ mod demand;
 mod refusal;
 mod refused_demand;
 mod session_index;
+mod without_browser;
 
 use serde_json::json;
 use sloop::paths;

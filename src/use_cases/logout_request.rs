@@ -93,6 +93,7 @@ impl UseCases {
         browser: &Browser,
     ) -> Result<Reply, Failure> {
         let Heard { connection, owed, ended } = self.hear(arrived, relay_state).await?;
+        let carried_out = ended.is_ok();
         let mut reply = match ended {
             Ok(logouts) => match owes_frames(&logouts) {
                 // At its own address it can be loaded again, and the request is not in the address bar.
@@ -101,10 +102,13 @@ impl UseCases {
             },
             Err(status) => self.to_the_idp(&connection, &owed, &status, None).await?,
         };
-        if let Some(cookie) = browser.session_hash() {
-            let own = self.store().browser_session(SessionKey::CookieOrFormer(cookie)).await?;
+        // A request that anybody may have written takes nothing from a browser, and what has lapsed is
+        // still to be ended by its cookie.
+        if let Some(cookie) = browser.session_hash().filter(|_| carried_out) {
+            let own = self.store().session_to_end(SessionKey::CookieOrFormer(cookie)).await?;
             if own.found.is_none() {
-                reply = reply.with(CookieChange::ClearSession);
+                let relogin = self.relogin_of_its_end(browser).await?;
+                reply = reply.with(CookieChange::ClearSession).with_any(relogin);
             }
         }
         Ok(reply)

@@ -126,3 +126,39 @@ async fn switched(on: On) {
     assert_eq!(story.reason, "another person signed in with this browser");
     assert!(one.is_signed_in(bob.claims["sid"].as_str().unwrap()).await);
 }
+
+both!(nobody_takes_the_browser_its_cookie_before_it_is_ended, cookie);
+async fn cookie(on: On) {
+    let Two { world, one, two, mut ada, .. } = lapsed(on).await;
+    let key = IdpKey::connect(&world).await;
+    let hers = world.idp.sessions().remove(0);
+    let mut bob = signed_in(&world, &one, "bob").await;
+    let his = world.idp.sessions().pop().unwrap();
+    let cookie =
+        |ada: &SignedIn| ada.browser.cookie(&world.issuer, "sid").map(|it| it.value.clone());
+    let own = cookie(&ada);
+    assert!(own.is_some());
+    for by in [By::Redirect, By::Post] {
+        // A link that anybody can write.
+        let forged = key.asks(&world, &hers).with(|it| it.signer = None);
+        let page = forged.through(&mut ada.browser, by).await;
+        assert_eq!(Answered::of(&world, &page).await.status(), "Requester RequestDenied");
+        assert_eq!(cookie(&ada), own);
+        // What the IdP asks for is about somebody else.
+        let page = key.asks(&world, &his).through(&mut ada.browser, by).await;
+        assert_eq!(Answered::of(&world, &page).await.status(), "Success");
+        assert_eq!(cookie(&ada), own);
+    }
+    assert!(!bob.is_in(&world, &one).await);
+
+    let page = ada.browser.open(&world.url(paths::END_SESSION)).await;
+    assert!(page.body.contains("app-one") && page.body.contains("app-two"), "{}", page.text());
+    // It is ended without the browser. From then on the cookie is worth nothing.
+    key.asks(&world, &hers).by_soap(&world).await;
+    assert_eq!((one.logouts().await.unwrap().len(), two.logouts().await.unwrap().len()), (2, 1));
+    let forged = key.asks(&world, &hers).with(|it| it.signer = None);
+    forged.through(&mut ada.browser, By::Redirect).await;
+    assert_eq!(cookie(&ada), own, "a refused request changes nothing");
+    key.asks(&world, &hers).through(&mut ada.browser, By::Redirect).await;
+    assert_eq!(cookie(&ada), None);
+}

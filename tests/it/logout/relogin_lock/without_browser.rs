@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use sloop::paths;
 use url::Url;
 
 use super::{Careless, is_demanded, is_refused, recorded};
 use crate::both;
 use crate::logout::admin_logout::{end, live};
+use crate::logout::signed_in;
 use crate::support::browser::Browser;
 use crate::support::forger::Said;
+use crate::support::idp_key::{By, IdpKey};
 use crate::support::world::{On, World};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -93,6 +96,30 @@ async fn former(on: On) {
     browser.plant(&issuer, &format!("sid={former}; Path=/; HttpOnly; SameSite=Lax"));
     end_the_newest(&world).await;
     days_later(&world, 3).await;
+
+    let again = idp.sign_in(&world, &mut browser, old).await;
+
+    assert!(is_demanded(&again.asked) && is_refused(&again.page, &world));
+    assert!(!world.is_signed_in(&mut browser, &idp.app).await);
+}
+
+both!(an_idp_that_takes_the_cookie_of_the_session_leaves_the_lock, by_the_idp);
+async fn by_the_idp(on: On) {
+    let world = World::on(on).await;
+    let idp = Careless::connect(&world).await;
+    let mut browser = world.browser();
+    let began = world.clock.now();
+    let old = |said: &mut Said| said.authn_instant = Some(began);
+    let first = idp.sign_in(&world, &mut browser, old).await;
+    idp.tokens(&first).await;
+    end_the_newest(&world).await;
+    // Another IdP signs somebody out through this browser.
+    let key = IdpKey::connect(&world).await;
+    let app = world.app_with("app-two", json!({"idps": ["corp"]})).await;
+    signed_in(&world, &app, "carol").await;
+    let carol = world.idp.sessions().pop().unwrap();
+    key.asks(&world, &carol).through(&mut browser, By::Redirect).await;
+    assert_eq!(cookie(&world, &browser, "sid"), None);
 
     let again = idp.sign_in(&world, &mut browser, old).await;
 

@@ -18,7 +18,7 @@ use crate::oidc::{
 use crate::saml::{AuthnRequest, NameIdPolicy};
 use crate::secret::Token;
 use crate::session::{BrowserSession, IdpSession};
-use crate::store::CommitError;
+use crate::store::{CommitError, SessionKey};
 use crate::use_cases::idp_request::{IdpRequest, is_too_long, post_location};
 use crate::use_cases::{
     Browser, Choice, CookieChange, Failure, Page, REQUEST_LIFETIME, Reply, TRIES, UseCases,
@@ -62,6 +62,8 @@ impl UseCases {
                 }
                 None => (None, self.now().await?),
             };
+            // Should it be ended while the person is at the IdP: what is begun here is known by it, also
+            // where it has lapsed and signs nobody in.
             let in_browser = held.as_ref().map(|session| session.id);
             let session = held.filter(|session| session.is_live(now));
             let usable = session.as_ref().and_then(|session| {

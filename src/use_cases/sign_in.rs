@@ -158,12 +158,15 @@ impl UseCases {
         browser: &Browser,
     ) -> Result<bool, Failure> {
         let begun = pending.expires_at.minus(REQUEST_LIFETIME);
+        let skew = self.settings().clock_skew;
         let overtakes = |logout: &Logout| {
             // Time that is over is no wish to be signed out.
             logout.document.reason != Reason::Expired
                 && logout.document.subject == verified.subject
                 && begun <= logout.created_at
-                && verified.facts.authn_instant <= logout.created_at
+                // The IdP's clock may go ahead of ours. Nobody is asked for ever: what they are asked
+                // then is begun after the logout.
+                && verified.facts.authn_instant <= logout.created_at.plus(skew)
         };
         let keys = [
             browser.session_hash().map(LogoutKey::EndedCookie),

@@ -173,13 +173,14 @@ async fn overtaken(on: On) {
                 assert!(ada.is_in(&world, &app).await);
             }
         }
-        // Who proves after the logout who they are is welcome, and so is who begins anew.
+        // Who proves after the logout who they are is welcome – more than a minute after it, whatever the
+        // IdP's clock says –, and so is who begins anew.
         let mut ada = signed_in(&world, &app, "ada").await;
         let attempt = app.begin(&[("prompt", "login")]).await;
         let asked = ada.browser.open(attempt.url.as_str()).await;
         let hint = ada.hint().to_owned();
         world.sign_out(&mut ada.browser, &app, &hint).await;
-        world.clock.advance(Duration::from_secs(2));
+        world.clock.advance(Duration::from_secs(62));
         let answering = ada.browser.submit(&asked, &[("user", "ada")]).await;
         let callback = ada.browser.settle(answering).await.url;
         app.finish(&attempt, &callback).await.unwrap();
@@ -189,6 +190,32 @@ async fn overtaken(on: On) {
         world.sign_in(&mut ada.browser, &app, "ada").await;
         assert!(ada.is_in(&world, &app).await);
     }
+}
+
+both!(one_that_was_begun_when_the_session_had_lapsed_is_asked_for_again, lapsed);
+async fn lapsed(on: On) {
+    let world = World::on(on).await;
+    let app = world.app("app-one").await;
+    let mut ada = signed_in(&world, &app, "ada").await;
+    world.clock.advance(Duration::from_secs(9 * 3600));
+    let (attempt, answering) = up_to_the_answer(&mut ada, &app).await;
+    world.clock.advance(Duration::from_secs(2));
+    let hint = ada.hint().to_owned();
+    let end = world.sign_out(&mut ada.browser, &app, &hint).await;
+    assert_eq!(end.url.as_str(), home(&app));
+    assert_eq!(world.settled().await.outcome.as_str(), "complete");
+
+    let page = ada.browser.settle(answering).await;
+
+    assert!(page.url.as_str().starts_with(&world.idp_url), "{}", page.summary());
+    let last = world.idp.journal().pop();
+    assert!(matches!(last, Some(Entry::AuthnRequest { force_authn: true, .. })), "{last:?}");
+    assert_eq!(sessions(&world).await, 0);
+    assert!(!ada.is_in(&world, &app).await);
+    let answering = ada.browser.submit(&page, &[("user", "ada")]).await;
+    let callback = ada.browser.settle(answering).await.url;
+    app.finish(&attempt, &callback).await.unwrap();
+    assert!(ada.is_in(&world, &app).await);
 }
 
 both!(a_sign_in_at_the_moment_of_a_logout_does_not_survive_it, same_moment);

@@ -229,6 +229,36 @@ async fn shared(on: On) {
     assert!(!world.is_signed_in(&mut browser, &idp.app).await);
 }
 
+both!(a_clock_that_is_ahead_makes_nothing_new_of_what_was_under_way, clock_ahead);
+async fn clock_ahead(on: On) {
+    let world = World::on(on).await;
+    let idp = Careless::connect(&world).await;
+    // Within what is allowed for it.
+    let ahead = Duration::from_secs(30);
+    let mut browser = world.browser();
+    let first = idp.sign_in(&world, &mut browser, |_| {}).await;
+    let tokens = idp.tokens(&first).await;
+    let attempt = idp.app.begin(&[("prompt", "login")]).await;
+    let waiting = idp.forger.asked(&browser.get(attempt.url.as_str()).await);
+    world.clock.advance(MINUTE);
+    // The person types a password in one tab, and signs out in the other.
+    let typed = world.clock.now().plus(ahead);
+    world.clock.advance(Duration::from_secs(10));
+    idp.sign_out(&world, &mut browser, &tokens).await;
+
+    let before = |said: &mut Said| said.authn_instant = Some(typed);
+    let late = idp.answer(&world, &mut browser, (attempt, waiting), before).await;
+
+    assert!(!world.is_signed_in(&mut browser, &idp.app).await, "{}", late.page.summary());
+    let asked = idp.forger.asked(&late.page);
+    assert!(is_demanded(&asked));
+    // Nobody is asked for ever: what was begun after the logout is believed.
+    let after = |said: &mut Said| said.authn_instant = Some(world.clock.now().plus(ahead));
+    let fresh = idp.answer(&world, &mut browser, (late.attempt, asked), after).await;
+    idp.tokens(&fresh).await;
+    assert!(world.is_signed_in(&mut browser, &idp.app).await);
+}
+
 both!(a_sign_in_that_was_on_its_way_is_asked_for_again_after_the_logout, on_its_way);
 async fn on_its_way(on: On) {
     let world = World::on(on).await;

@@ -18,7 +18,7 @@ use crate::oidc::{
 use crate::saml::{AuthnRequest, NameIdPolicy};
 use crate::secret::Token;
 use crate::session::{BrowserSession, IdpSession};
-use crate::store::{CommitError, SessionKey};
+use crate::store::CommitError;
 use crate::use_cases::idp_request::{IdpRequest, is_too_long, post_location};
 use crate::use_cases::{
     Browser, Choice, CookieChange, Failure, Page, REQUEST_LIFETIME, Reply, TRIES, UseCases,

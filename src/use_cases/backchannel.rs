@@ -6,7 +6,7 @@ use crate::logout::{Attempt, Ends, Event, Logout, Reason, explain};
 use crate::oidc::{Client, Ended, LogoutTokenClaims};
 use crate::outbound::{Answer, SendError};
 use crate::session::BrowserSession;
-use crate::store::{SessionFilter, SessionKey, StoreError};
+use crate::store::{SessionKey, StoreError};
 use crate::use_cases::{Failure, UseCases};
 
 impl UseCases {
@@ -47,17 +47,13 @@ impl UseCases {
     /// Whether the app may be told that all sessions of the person are over (2.4: `sub` without
     /// `sid`, which 2.2 keeps from apps that need it). It stays true until it arrives only as long
     /// as the person has not signed in to the app anew; then this session is named like any other.
+    /// That a new one has lapsed changes nothing: nobody has ended it.
     async fn has_ended_everywhere(&self, logout: &Logout, app: &Client) -> Result<bool, Failure> {
         let needs_sid = app.backchannel_logout_session_required;
         if logout.document.reason != Reason::Offboarded || needs_sid {
             return Ok(false);
         }
-        let filter = SessionFilter {
-            subject: Some(logout.document.subject.clone()),
-            client: Some(app.id.clone()),
-            idp: None,
-        };
-        Ok(self.store().live_sessions(&filter, None, 1).await?.found.sessions.is_empty())
+        Ok(!self.store().takes_part(&app.id, &logout.document.subject).await?)
     }
 
     /// The session of a logout that ended apps of it alone. An app that takes part in it again has the

@@ -78,6 +78,20 @@ impl SealedStore {
         self.sessions_to_end_of(&snapshot, limit).await
     }
 
+    /// Whether this app takes part in a session of this person that nobody has ended, live or lapsed.
+    pub async fn takes_part(
+        &self,
+        client: &ClientId,
+        subject: &Subject,
+    ) -> Result<bool, StoreError> {
+        let sql = "SELECT b.id FROM browser_session b \
+                   JOIN app_session a ON a.browser_session_id = b.id \
+                   WHERE b.subject = $1 AND b.ended_at IS NULL AND a.client_id = $2 LIMIT 1";
+        let params = vec![subject.as_str().to_owned().into(), client.as_str().to_owned().into()];
+        let snapshot = self.engine.select(vec![query(sql, params)]).await?;
+        Ok(!table(&snapshot, 0).is_empty())
+    }
+
     /// Sessions whose time is over and that nobody has ended, at most `limit`.
     pub async fn lapsed_sessions(&self, limit: i64) -> Result<At<SessionPage>, StoreError> {
         let now = self.engine.select(Vec::new()).await?.now;

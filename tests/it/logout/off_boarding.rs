@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use sloop::saml::LogoutReason;
 
+use super::admin_logout::{end, live};
 use super::{damage_the_oldest, ended_sessions, eventually, signed_in};
 use crate::both;
 use crate::support::rp::Answer;
@@ -187,4 +188,37 @@ async fn late_token(on: On) {
     assert_eq!(told[1]["sid"], ada.sid(), "only the former one is");
     assert!(app.is_signed_in(again.sid()).await && !app.is_signed_in(ada.sid()).await);
     assert!(again.is_in(&world, &app).await);
+}
+
+both!(a_late_token_does_not_end_what_has_lapsed_since, lapsed_since);
+async fn lapsed_since(on: On) {
+    let world = World::on(on).await;
+    let app = world.app("app-one").await;
+    for (person, is_ended) in [("ada", false), ("bob", true)] {
+        let before = app.logouts().await.unwrap().len();
+        app.answer_back_channel_with(Answer::Later(503, 3600));
+        let first = signed_in(&world, &app, person).await;
+        sign_out(&world, &first.tokens.claims["sub"]).await;
+        let tokens = async || app.logouts().await.unwrap().split_off(before);
+        eventually("a failed try", async || tokens().await.len() == 1).await;
+        app.answer_back_channel_with(Answer::Status(200));
+        let again = signed_in(&world, &app, person).await;
+        if is_ended {
+            let session = live(&world, "").await.remove(0);
+            assert_eq!(end(&world, &session["id"]).await.status, 200);
+            assert_eq!(tokens().await.pop().unwrap()["sid"], again.sid());
+        }
+        // The app hears of it when the new session has lapsed here, and goes on there.
+        let told = tokens().await.len();
+        world.clock.advance(Duration::from_secs(9 * 3600));
+        eventually("the notice", async || tokens().await.len() > told).await;
+
+        let notice = tokens().await.pop().unwrap();
+        assert_eq!(notice["sub"], first.tokens.claims["sub"]);
+        // Without `sid` where all of them have ended.
+        let named = notice.get("sid").and_then(serde_json::Value::as_str);
+        assert_eq!(named, Some(first.sid()).filter(|_| !is_ended), "{person}");
+        assert_eq!(app.is_signed_in(again.sid()).await, !is_ended);
+        assert!(!app.is_signed_in(first.sid()).await);
+    }
 }

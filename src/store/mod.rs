@@ -22,9 +22,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use open::{DatabaseUrl, DatabaseUrlError, NodeLock};
 pub use read::{
-    At, DUE_PER_RECEIVER, Due, DueLeg, FoundClient, FoundIdp, FoundLogout, FoundSigningKey,
-    LogoutKey, LogoutSummary, RecordedEvent, RedeemableCode, SessionFilter, SessionKey,
-    SessionPage, UsableToken,
+    At, DUE_PER_RECEIVER, Due, DueLeg, EARLIER_LOGOUTS, FoundClient, FoundIdp, FoundLogout,
+    FoundSigningKey, LogoutKey, LogoutSummary, RecordedEvent, RedeemableCode, SessionFilter,
+    SessionKey, SessionPage, UsableToken,
 };
 pub use sealed::SealedStore;
 pub use statement::{Expect, Query, Row, Snapshot, Statement, Value};

@@ -10,6 +10,7 @@ mod settings;
 mod sign_ins;
 
 pub use live_sessions::{SessionFilter, SessionPage};
+pub use logout_requests::EARLIER_LOGOUTS;
 pub use logouts::{
     DUE_PER_RECEIVER, Due, DueLeg, FoundLogout, LogoutKey, LogoutSummary, RecordedEvent,
 };

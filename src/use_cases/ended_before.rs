@@ -3,9 +3,16 @@
 
 use crate::connection::Connection;
 use crate::logout::{Logout, OwedAnswer};
-use crate::store::LogoutKey;
+use crate::store::{EARLIER_LOGOUTS, LogoutKey, StoreError};
 use crate::use_cases::end_principal::goes_by_index;
 use crate::use_cases::{Failure, UseCases};
+
+/// What was found of such logouts.
+pub(super) struct EndedBefore {
+    pub logouts: Vec<Logout>,
+    /// Nothing says that there are others: every one could be read, and there was no end to the list.
+    pub all: bool,
+}
 
 impl UseCases {
     /// The logouts, besides those that are `known`, of sessions that this request names, as long as these
@@ -16,28 +23,36 @@ impl UseCases {
         connection: &Connection,
         owed: &OwedAnswer,
         known: &[Logout],
-    ) -> Result<Vec<Logout>, Failure> {
+    ) -> Result<EndedBefore, Failure> {
+        let mut before = EndedBefore { logouts: Vec::new(), all: true };
         let Some(ended) = self.store().carried_out(&owed.idp, &owed.request_id).await? else {
-            return Ok(Vec::new());
+            return Ok(before);
         };
         let skew = self.settings().clock_skew;
         let entity_id = connection.metadata.entity_id.as_str();
-        let mut logouts: Vec<Logout> = Vec::new();
         for idp in self.store().idps_of_entity(entity_id).await? {
             let found = match goes_by_index(&ended, connection) {
                 true => self.store().logouts_of_indexes(&idp, &ended.session_indexes).await?,
                 false => self.store().logouts_of_name(&idp, &ended.name_id.value).await?,
             };
+            before.all &= found.len() < EARLIER_LOGOUTS;
             for (id, held) in found {
-                let is_new = known.iter().chain(&logouts).all(|logout| logout.id != id);
+                let is_new = known.iter().chain(&before.logouts).all(|logout| logout.id != id);
                 // What cannot be read any more may be meant.
                 let is_named = held.is_none_or(|held| self.names(&ended, connection, &held, skew));
-                if is_new && is_named {
-                    let read = self.store().logout(LogoutKey::Id(id)).await?.found;
-                    logouts.extend(read.map(|found| found.logout));
+                if !(is_new && is_named) {
+                    continue;
+                }
+                match self.store().logout(LogoutKey::Id(id)).await {
+                    Ok(read) => before.logouts.extend(read.found.map(|found| found.logout)),
+                    Err(error @ StoreError::Corrupt(_)) => {
+                        tracing::error!(logout.id = %id, "{error}");
+                        before.all = false;
+                    }
+                    Err(other) => return Err(other.into()),
                 }
             }
         }
-        Ok(logouts)
+        Ok(before)
     }
 }

@@ -139,15 +139,16 @@ impl UseCases {
         }
         let mut known = logouts.to_vec();
         // While some are waited for, there may come more.
-        loop {
-            let more = self.ended_before(connection, owed, &known).await?;
-            if more.is_empty() {
-                break;
+        let all_found = loop {
+            let before = self.ended_before(connection, owed, &known).await?;
+            if before.logouts.is_empty() {
+                break before.all;
             }
-            known.extend(self.wait_for_all_told(more).await?);
-        }
+            known.extend(self.wait_for_all_told(before.logouts).await?);
+        };
         // Who cannot read all of a session does not know whether it knows everybody in it.
-        let all_known = !known.iter().flat_map(|logout| &logout.legs).any(Leg::is_unreadable);
+        let all_read = !known.iter().flat_map(|logout| &logout.legs).any(Leg::is_unreadable);
+        let all_known = all_found && all_read;
         Ok(match all_known && known.iter().all(Logout::has_told_every_app) {
             true => Status::success(),
             false => Status::partial_logout(),

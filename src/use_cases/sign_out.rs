@@ -129,11 +129,13 @@ impl UseCases {
         now: Timestamp,
     ) -> Result<Logout, Failure> {
         let SignOut { scope, left, idps, .. } = &wanted;
-        let told_again = match ends {
+        let (told_again, somebody_lost) = match ends {
             Ends::Session => {
-                plan::still_to_confirm(session, &self.store().legs_of_apps_alone(session.id).await?)
+                let (alone, all_read) = self.store().legs_of_apps_alone(session.id).await?;
+                let lost = session.has_lost_somebody() || !all_read;
+                (plan::still_to_confirm(session, &alone), lost)
             }
-            Ends::Apps => Vec::new(),
+            Ends::Apps => (Vec::new(), false),
         };
         let parties = self.view().await?.parties(session, told_again, now).await?;
         let legs = plan::legs(session, *scope, left, idps, &parties, now, self.rng());
@@ -154,7 +156,7 @@ impl UseCases {
                 owed_answer: None,
                 ends,
                 left: wanted.left,
-                somebody_lost: ends == Ends::Session && session.has_lost_somebody(),
+                somebody_lost,
             },
             created_at: now,
             deadline: now.plus(self.settings().logout_deadline),

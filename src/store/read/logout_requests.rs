@@ -10,6 +10,8 @@ use crate::store::{Row, Snapshot, StoreError};
 
 /// How many sessions of a person are read at once.
 const PAGE: i64 = 64;
+/// How many logouts of one name or SessionIndex are read. Where there are as many, there may be more.
+pub const EARLIER_LOGOUTS: usize = 256;
 
 impl SealedStore {
     /// Browser sessions that a logout can end, live or lapsed, and that hold a sign-in of this name by
@@ -61,7 +63,7 @@ impl SealedStore {
     }
 
     /// The logouts of sessions that held a sign-in of this name by this IdP, whatever its
-    /// qualifiers, each with that sign-in if it can be read; the newest 256.
+    /// qualifiers, each with that sign-in if it can be read; the newest [`EARLIER_LOGOUTS`].
     pub async fn logouts_of_name(
         &self,
         idp: &IdpId,
@@ -69,8 +71,9 @@ impl SealedStore {
     ) -> Result<Vec<(LogoutId, Option<SignedIn>)>, StoreError> {
         let sql = "SELECT o.id AS logout_id, i.id, i.sealed FROM idp_session i \
                    JOIN logout o ON o.browser_session_id = i.browser_session_id \
-                   WHERE i.principal_hash = $1 ORDER BY o.id DESC LIMIT 256";
-        let params = vec![self.principal_hash(idp.as_str(), name).into()];
+                   WHERE i.principal_hash = $1 ORDER BY o.id DESC LIMIT $2";
+        let hash = self.principal_hash(idp.as_str(), name);
+        let params = vec![hash.into(), limit().into()];
         let snapshot = self.engine.select(vec![query(sql, params)]).await?;
         self.logouts_and_sign_ins(&snapshot)
     }
@@ -84,10 +87,10 @@ impl SealedStore {
         let sql = "SELECT o.id AS logout_id, i.id, i.sealed FROM session_index s \
                    JOIN idp_session i ON i.browser_session_id = s.browser_session_id \
                    JOIN logout o ON o.browser_session_id = s.browser_session_id \
-                   WHERE s.index_hash = $1 AND i.idp_id = $2 ORDER BY o.id DESC LIMIT 256";
+                   WHERE s.index_hash = $1 AND i.idp_id = $2 ORDER BY o.id DESC LIMIT $3";
         let of_index = |index: &SessionIndex| {
             let hash = self.session_index_hash(idp, index);
-            query(sql, vec![hash.into(), idp.as_str().into()])
+            query(sql, vec![hash.into(), idp.as_str().into(), limit().into()])
         };
         let found = self.engine.select(indexes.iter().map(of_index).collect()).await?;
         let rows = found.tables.into_iter().flatten().collect();
@@ -162,4 +165,8 @@ impl SealedStore {
         let sealed: EndedPrincipal = self.unseal(&place, row.bytes("sealed")?)?;
         Ok(EndedPrincipal { version: row.int("version")?, ..sealed })
     }
+}
+
+fn limit() -> i64 {
+    i64::try_from(EARLIER_LOGOUTS).unwrap_or(i64::MAX)
 }

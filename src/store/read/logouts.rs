@@ -194,17 +194,26 @@ impl SealedStore {
         }
     }
 
-    /// The legs of all logouts that ended apps of this session and not the session, the oldest first.
+    /// The legs of all logouts that ended apps of this session and not the session, the oldest first,
+    /// as far as they can be read; and whether that is all of them.
     pub async fn legs_of_apps_alone(
         &self,
         session: BrowserSessionId,
-    ) -> Result<Vec<Leg>, StoreError> {
+    ) -> Result<(Vec<Leg>, bool), StoreError> {
         let sql = "SELECT l.document FROM leg l JOIN logout o ON o.id = l.logout_id \
                    WHERE o.apps_of_session_id = $1 ORDER BY o.created_at, o.id, l.position";
         let snapshot =
             self.engine.select(vec![query(sql, vec![session.to_string().into()])]).await?;
-        let leg = |row: &Row| parse_json("leg.document", row.text("document")?);
-        table(&snapshot, 0).iter().map(leg).collect()
+        let rows = table(&snapshot, 0);
+        let mut legs = Vec::with_capacity(rows.len());
+        for row in rows {
+            match parse_json("leg.document", row.text("document")?) {
+                Ok(leg) => legs.push(leg),
+                Err(error) => tracing::error!(session = %session, "{error}"),
+            }
+        }
+        let all = legs.len() == rows.len();
+        Ok((legs, all))
     }
 
     /// What a worker must look at: logouts whose deadline has passed, the oldest first and at most

@@ -4,7 +4,7 @@ use serde_json::json;
 use sloop::paths;
 
 use super::person_page::{CORP, ONE, TWO, Two, open, pairs, send, ticks, without};
-use super::{SignedIn, eventually, signed_in};
+use super::{SignedIn, eventually, home, signed_in};
 use crate::both;
 use crate::support::browser::Page;
 use crate::support::rp::{Answer, RelyingParty};
@@ -47,6 +47,22 @@ impl Framed {
 async fn end_of_session(world: &World, person: &mut SignedIn) -> Page {
     let page = open(world, &mut person.browser).await;
     send(&mut person.browser, &page, &[]).await
+}
+
+both!(what_cannot_be_read_of_their_end_keeps_no_session_from_its_own, unreadable);
+async fn unreadable(on: On) {
+    let mut two = Two::begin(on).await;
+    two.end_all_but(&[TWO, CORP]).await;
+    two.world.execute("UPDATE leg SET document = '{}'").await;
+
+    let hint = two.at_two.id_token.clone();
+    let end = two.world.sign_out(&mut two.ada.browser, &two.two, &hint).await;
+
+    assert_eq!(end.url.as_str(), home(&two.two));
+    assert_eq!((two.is_in().await, two.told()), ([false; 2], [1, 1]));
+    assert_eq!(two.world.outcomes().await, ["app app-two: confirmed", "IdP corp: confirmed"]);
+    let story = two.world.newest_logout().await;
+    assert_eq!(story.outcome.as_str(), "partial", "somebody may not have heard: {}", story.summary);
 }
 
 both!(who_did_not_hear_of_its_end_is_told_again_with_the_session, not_heard);

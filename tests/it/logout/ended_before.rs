@@ -61,6 +61,45 @@ async fn unheard(on: On) {
     assert_eq!(hears(&world, &key, &session).await, "Success");
 }
 
+both!(what_cannot_be_looked_through_to_its_end_makes_it_one_too, no_end);
+async fn no_end(on: On) {
+    let world = World::on(on).await;
+    let key = IdpKey::connect(&world).await;
+    let app = world.app("app-one").await;
+    let mut ada = signed_in(&world, &app, "ada").await;
+    let session = newest(&world);
+    ada.begin(&world, &app).await;
+    // As if she had signed in and out every few minutes.
+    let another = async |number: usize| {
+        let sql = format!(
+            "INSERT INTO idp_session \
+             (id, browser_session_id, idp_id, name_id_hash, principal_hash, sealed) \
+             SELECT 'another-{number}', browser_session_id, 'another-{number}', name_id_hash, \
+             principal_hash, sealed FROM idp_session WHERE id NOT LIKE 'another-%'"
+        );
+        world.execute(&sql).await;
+    };
+    for number in 1..255 {
+        another(number).await;
+    }
+    assert_eq!(hears(&world, &key, &session).await, "Success");
+    another(255).await;
+    assert_eq!(hears(&world, &key, &session).await, "Success PartialLogout");
+}
+
+both!(a_logout_that_cannot_be_read_any_more_makes_it_one_too, unreadable);
+async fn unreadable(on: On) {
+    let world = World::on(on).await;
+    let key = IdpKey::connect(&world).await;
+    let app = world.app("app-one").await;
+    let mut ada = signed_in(&world, &app, "ada").await;
+    let session = newest(&world);
+    ada.begin(&world, &app).await;
+    assert_eq!(hears(&world, &key, &session).await, "Success");
+    world.execute("UPDATE leg SET document = '{}'").await;
+    assert_eq!(hears(&world, &key, &session).await, "Success PartialLogout");
+}
+
 both!(an_app_that_was_left_alone_on_purpose_makes_it_one_too, left_alone);
 async fn left_alone(on: On) {
     let world = World::on(on).await;

@@ -361,6 +361,10 @@ pub struct LogoutQuestion {
     pub named: Option<NamedPerson>,
     /// The browser has been shown the question.
     pub asked: bool,
+    /// The session that the browser had then. One that comes with another session is shown a question of
+    /// its own: somebody else knows the address of this one.
+    #[serde(default)]
+    pub asked_of: Option<BrowserSessionId>,
     /// The language that the app asked for, of its pages and of the logout's.
     #[serde(default)]
     pub language: Option<Language>,

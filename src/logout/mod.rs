@@ -71,6 +71,9 @@ pub struct LogoutDocument {
     /// can be sent to its page again. Empty in logouts of older versions.
     #[serde(default)]
     pub page_seed: String,
+    /// It was begun by a hint alone: whoever did that need not be the browser of the session.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_cookie: bool,
     /// The IdP that began it has no answer yet, because apps are to be told through the browser first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owed_answer: Option<OwedAnswer>,

@@ -368,6 +368,7 @@ impl UseCases {
             language: None,
             lock: None,
             page_seed: self.page_seed(),
+            without_cookie: false,
             owed_answer: asking.answer.clone(),
         };
         let begun = self.plan_sign_out(session, wanted, now).await?;

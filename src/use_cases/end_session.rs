@@ -42,12 +42,11 @@ impl UseCases {
             detail: error.to_string(),
         })?;
         let question = self.question(&request).await?;
-        let handle = self.page_handle(&question.page_seed);
         if arrival == Arrival::Post && browser.session.is_none() {
             // The cookie may only be missing because another site posted: come again by GET.
-            return self.ask(question, &handle).await;
+            return self.ask(question).await;
         }
-        self.decide(question, &handle, browser, false).await
+        self.decide(question, browser).await
     }
 
     /// What the request asks for, checked as far as it can be without knowing the session.
@@ -82,6 +81,7 @@ impl UseCases {
             named: request.logout_hint.as_deref().and_then(NamedPerson::of),
             hint: hint.map(|hint| Hint { subject: hint.sub, sid: hint.sid }),
             asked: false,
+            asked_of: None,
             language: request.language,
             page_seed: self.page_seed(),
         })
@@ -99,14 +99,12 @@ impl UseCases {
         }
     }
 
-    /// Whose session it is, and whether the person must be asked. `stored` says that the question is
-    /// kept under its handle already.
+    /// Whose session it is, and whether the person must be asked. Nobody else may know the `page_seed` of
+    /// the question, or the handle that it makes: it is to be the address of this browser's logout.
     pub(super) async fn decide(
         &self,
         question: LogoutQuestion,
-        handle: &Token,
         browser: &Browser,
-        stored: bool,
     ) -> Result<Reply, Failure> {
         let sid = question.hint.as_ref().and_then(|hint| hint.sid.as_deref());
         for _ in 0..TRIES {
@@ -119,13 +117,17 @@ impl UseCases {
                 false => question.confirm,
             };
             let named = question.named.as_ref();
+            let asked_of = cookie.as_ref().map(|session| session.id);
+            let without_cookie = cookie.is_none();
             return match whose_session(cookie, hint, hinted, named, confirm) {
                 WhoseSession::Nobody => self.resume_or_nobody(&question, browser, read.now).await,
                 WhoseSession::Ask(_) => {
-                    self.ask(LogoutQuestion { asked: true, ..question }, handle).await
+                    self.ask(LogoutQuestion { asked: true, asked_of, ..question }).await
                 }
                 WhoseSession::End(session) => {
-                    match self.end(&session, &question, handle, stored, browser, read.now).await? {
+                    let ended =
+                        self.end(&session, &question, None, without_cookie, browser, read.now);
+                    match ended.await? {
                         Some(reply) => Ok(reply),
                         None => continue,
                     }
@@ -135,13 +137,14 @@ impl UseCases {
         Err(Failure::Contended)
     }
 
-    /// Ends the session; `None` if somebody changed it in the meantime.
+    /// Ends the session; `None` if somebody changed it in the meantime. `answered` is the handle under
+    /// which the question was asked.
     pub(super) async fn end(
         &self,
         session: &BrowserSession,
         question: &LogoutQuestion,
-        handle: &Token,
-        stored: bool,
+        answered: Option<&Token>,
+        without_cookie: bool,
         browser: &Browser,
         now: Timestamp,
     ) -> Result<Option<Reply>, Failure> {
@@ -162,10 +165,11 @@ impl UseCases {
             language: question.language,
             lock: Some(cookie.hash()),
             page_seed,
+            without_cookie,
             owed_answer: None,
         };
         let mut begun = self.plan_sign_out(session, wanted, now).await?;
-        if stored {
+        if let Some(handle) = answered {
             begun.changes.push(Change::TakeLogoutQuestion { handle: handle.hash() });
         }
         let reply = self.begin(begun, &cookie, now).await?;
@@ -188,6 +192,8 @@ impl UseCases {
     /// If nobody is signed in because the same was `asked` for before – by this client, with this
     /// target –, and the browser has not been everywhere – a double click drops the first answer –, it
     /// goes on with that logout. One that somebody else began is never shown here: its end is another's.
+    /// Nor is one that a browser began with its session's cookie shown to whoever has an ID token of it,
+    /// as the app has: that browser still has the cookie, or what it was given when the cookie was taken.
     pub(super) async fn resume_or(
         &self,
         otherwise: Reply,
@@ -200,14 +206,24 @@ impl UseCases {
         // Apps have a new `state` for each click: the browser of that session ends with that of the
         // first. Who only has an ID token must have asked for the very same.
         let keys = [
-            (browser.session_hash().map(LogoutKey::EndedCookie), without_query as fn(&str) -> &str),
-            (sid.map(LogoutKey::EndedSid), |url| url),
+            (
+                browser.session_hash().map(LogoutKey::EndedCookie),
+                without_query as fn(&str) -> &str,
+                true,
+            ),
+            (sid.map(LogoutKey::EndedSid), |url| url, false),
         ];
-        for (key, compared) in keys {
+        for (key, compared, has_cookie) in keys {
             let Some(key) = key else { continue };
             let Some(found) = self.store().logout(key).await?.found else { continue };
             dropped = self.dropped_relogin(&found, browser).await?.or(dropped);
-            if is_the_same(&found.logout, asked, compared) && is_under_way(&found.logout, now) {
+            let is_its_own = has_cookie
+                || found.logout.document.without_cookie
+                || browser.was_sent_by(&found.handle);
+            if is_its_own
+                && is_the_same(&found.logout, asked, compared)
+                && is_under_way(&found.logout, now)
+            {
                 let handle = self.page_handle(&found.logout.document.page_seed);
                 // A logout of an older version has a handle that nobody can make again.
                 let handle = Some(&handle).filter(|handle| handle.hash() == found.handle);
@@ -219,8 +235,8 @@ impl UseCases {
     }
 
     /// Keeps the question and sends the browser to its page.
-    async fn ask(&self, question: LogoutQuestion, handle: &Token) -> Result<Reply, Failure> {
-        let now = self.now().await?;
+    async fn ask(&self, question: LogoutQuestion) -> Result<Reply, Failure> {
+        let (handle, now) = (self.page_handle(&question.page_seed), self.now().await?);
         let ask = Change::AskLogout {
             handle: handle.hash(),
             question: Box::new(question),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::id::{ClientId, LegId};
 use crate::logout::{AppChannel, Event, Leg, Logout, Party};
 use crate::secret::Token;
-use crate::use_cases::{Failure, Next, Reply, UseCases};
+use crate::use_cases::{CookieChange, Failure, Next, Reply, UseCases, transaction_name};
 
 /// How long the frames of one page are given. With script the browser goes on as soon as all have
 /// loaded, and at this time whatever hangs. Without script it goes on at this time after all have
@@ -33,7 +33,12 @@ impl UseCases {
         let events = vec![Event::FramesDone];
         match logout.document.owed_answer.clone() {
             Some(owed) => self.go_on_to_answer(logout, &owed, mark, events, now).await,
-            None => self.go_on(logout, Some(handle), events, true, now).await,
+            None => {
+                // It has got there: see `send_on`.
+                let name = transaction_name(&logout.id.to_string());
+                let reply = self.go_on(logout, Some(handle), events, true, now).await?;
+                Ok(reply.with(CookieChange::ClearTransaction { name }))
+            }
         }
     }
 

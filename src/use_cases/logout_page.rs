@@ -51,18 +51,24 @@ impl UseCases {
         }
         let question = self.store().logout_question(handle.hash()).await?;
         let question = question.ok_or_else(unknown_page)?;
-        if !question.asked {
-            return self.decide(question, handle, browser, true).await;
+        let read = self.store().sessions_to_end(browser.session_hash(), None).await?;
+        let [session, _] = &read.found;
+        // Another site posted it, and perhaps not from this browser; or somebody else was asked. Whoever did
+        // that knows this address, so it must not become that of this browser's logout.
+        let is_another =
+            session.as_ref().is_some_and(|session| question.asked_of != Some(session.id));
+        if !question.asked || is_another {
+            let question = LogoutQuestion { page_seed: self.page_seed(), ..question };
+            return self.decide(question, browser).await;
         }
         let app = match &question.initiator {
             Some(client) => Some(self.view().await?.client_name(client).await?),
             None => None,
         };
         // Whom it reaches is told to the browser of that session only.
-        let read = self.store().sessions_to_end(browser.session_hash(), None).await?;
-        let parties = match &read.found {
-            [Some(session), _] => self.listed(session, question.scope, read.now).await?,
-            [None, _] => Vec::new(),
+        let parties = match session {
+            Some(session) => self.listed(session, question.scope, read.now).await?,
+            None => Vec::new(),
         };
         let page = Reply::page(Page::ConfirmLogout {
             handle: handle.clone(),
@@ -163,14 +169,15 @@ impl UseCases {
         let sid = question.hint.as_ref().and_then(|hint| hint.sid.as_deref());
         let read = self.store().sessions_to_end(browser.session_hash(), sid).await?;
         let [cookie, hinted] = read.found;
-        let hint = question.hint.as_ref();
+        let (hint, without_cookie) = (question.hint.as_ref(), cookie.is_none());
         let whose = whose_session(cookie, hint, hinted, question.named.as_ref(), question.confirm);
         match whose {
             WhoseSession::Nobody => {
                 Ok(Some(self.resume_or_nobody(&question, browser, read.now).await?))
             }
             WhoseSession::Ask(session) | WhoseSession::End(session) => {
-                self.end(&session, &question, handle, true, browser, read.now).await
+                let answered = Some(handle);
+                self.end(&session, &question, answered, without_cookie, browser, read.now).await
             }
         }
     }

@@ -165,6 +165,11 @@ impl Browser {
         held.find(|(_, value)| value.hash() == *hash).map(|(_, value)| value)
     }
 
+    /// Whether the browser was sent on its way by the logout whose page has this handle.
+    pub(super) fn was_sent_by(&self, handle: &TokenHash) -> bool {
+        self.transactions.iter().any(|(_, value)| value.hash() == *handle)
+    }
+
     /// Whether the browser holds the transaction cookie of this message.
     pub(super) fn holds(&self, request_id: &str, hash: &TokenHash) -> bool {
         self.transaction(request_id, hash).is_some()

@@ -194,6 +194,7 @@ impl SignOut {
             language,
             lock: None,
             page_seed,
+            without_cookie: false,
             owed_answer: None,
         }
     }

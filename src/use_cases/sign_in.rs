@@ -240,6 +240,7 @@ impl UseCases {
                     language: None,
                     lock: None,
                     page_seed: self.page_seed(),
+                    without_cookie: false,
                     owed_answer: None,
                 };
                 let begun = self.plan_sign_out(&other, wanted, now).await?;

@@ -13,7 +13,7 @@ use crate::oidc::LogoutScope;
 use crate::secret::{Token, TokenHash};
 use crate::session::BrowserSession;
 use crate::store::{CommitError, LogoutKey};
-use crate::use_cases::{CookieChange, Failure, Reply, UseCases};
+use crate::use_cases::{CookieChange, Failure, Reply, UseCases, transaction_name};
 
 /// What is asked for, once it is known whose session it ends.
 pub(super) struct SignOut {
@@ -31,6 +31,8 @@ pub(super) struct SignOut {
     pub lock: Option<TokenHash>,
     /// Makes the handle of its page; see [`UseCases::page_handle`].
     pub page_seed: String,
+    /// Whoever asks has not shown the cookie of the session that ends.
+    pub without_cookie: bool,
     /// What the browser takes back to the IdP that asks, if apps are told through the browser first.
     pub owed_answer: Option<OwedAnswer>,
 }
@@ -49,6 +51,7 @@ impl SignOut {
             language: None,
             lock: None,
             page_seed,
+            without_cookie: false,
             owed_answer: None,
         }
     }
@@ -110,8 +113,12 @@ impl UseCases {
         now: Timestamp,
     ) -> Result<Reply, Failure> {
         match handle {
-            // Frames count as shown when the page is, and not before.
-            Some(handle) if logout.has_open_frame() => Ok(self.to_its_page(handle)),
+            // Frames count as shown when the page is, and not before. Who does not get there is known by
+            // this cookie, as by that of a request to an IdP.
+            Some(handle) if logout.has_open_frame() => {
+                let (name, value) = (transaction_name(&logout.id.to_string()), handle.clone());
+                Ok(self.to_its_page(handle).with(CookieChange::SetTransaction { name, value }))
+            }
             Some(handle) => {
                 let reply = self.go_on(logout, Some(handle), Vec::new(), again, now).await?;
                 Ok(self.at_its_page(reply, handle))
@@ -153,6 +160,7 @@ impl UseCases {
                 result_wanted: wanted.result_wanted,
                 language: wanted.language,
                 page_seed: wanted.page_seed,
+                without_cookie: wanted.without_cookie,
                 owed_answer: None,
                 ends,
                 left: wanted.left,

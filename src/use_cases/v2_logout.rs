@@ -19,8 +19,7 @@ impl UseCases {
             let Some(session) = cookie else {
                 return self.resume_or_nobody(&question, browser, read.now).await;
             };
-            let handle = self.page_handle(&question.page_seed);
-            let ended = self.end(&session, &question, &handle, false, browser, read.now).await?;
+            let ended = self.end(&session, &question, None, false, browser, read.now).await?;
             if let Some(reply) = ended {
                 return Ok(reply);
             }
@@ -73,6 +72,7 @@ impl UseCases {
             hint: None,
             named: None,
             asked: false,
+            asked_of: None,
             language: request.language,
             page_seed: self.page_seed(),
         })

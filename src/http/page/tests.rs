@@ -124,6 +124,7 @@ fn end(text: &str) -> crate::use_cases::LogoutEnd {
         result_wanted: false,
         language: None,
         page_seed: text.to_owned(),
+        without_cookie: false,
         owed_answer: None,
         ends: Ends::Apps,
         left: Vec::new(),

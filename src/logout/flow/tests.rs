@@ -82,6 +82,7 @@ fn logout(legs: Vec<(Party, LegState)>) -> Logout {
             result_wanted: false,
             language: None,
             page_seed: String::new(),
+            without_cookie: false,
             owed_answer: None,
             ends: Ends::Session,
             left: Vec::new(),

@@ -46,6 +46,7 @@ mod off_boarding;
 mod other_products;
 mod overtaken;
 mod owed_answer;
+mod page_address;
 mod person_page;
 mod person_page_race;
 mod person_page_refused;

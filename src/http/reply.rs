@@ -113,7 +113,11 @@ impl Writer<'_> {
         policy: &mut ContentPolicy,
     ) -> Response {
         policy.frames = frames.iter().map(|frame| frame.location.clone()).collect();
-        let link = |frame: Frame| page::Link { name: frame.name, url: frame.location };
+        let unnamed = || layout.text.unnamed.to_owned();
+        let link = |frame: Frame| page::Link {
+            name: frame.name.unwrap_or_else(unnamed),
+            url: frame.location,
+        };
         layout.html(&page::LogoutFrames {
             layout,
             heading: match ends {

@@ -301,6 +301,13 @@ impl Logout {
         self.legs.iter_mut().find(|leg| leg.id == id)
     }
 
+    /// Whether the pages of this logout may say who this is. A hint alone does not show that whoever has
+    /// it is the person: the app has it, too. So then they name the app that asked, and nobody else.
+    pub fn may_name(&self, party: &Party) -> bool {
+        let asked = |client| self.document.initiator.as_ref() == Some(client);
+        !self.document.without_cookie || matches!(party, Party::App { client, .. } if asked(client))
+    }
+
     /// The event of its beginning.
     pub fn begun(&self) -> AuditEvent {
         AuditEvent::new(AuditKind::LogoutBegun)

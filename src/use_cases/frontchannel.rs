@@ -17,7 +17,8 @@ pub const FRAMES_WAIT: Duration = Duration::from_secs(5);
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Frame {
     pub app: ClientId,
-    pub name: String,
+    /// `None`: the page does not say who it is.
+    pub name: Option<String>,
     /// With the issuer and the session that has ended (section 2).
     pub location: String,
 }
@@ -53,9 +54,13 @@ impl UseCases {
             if let Party::App { client, channel: AppChannel::FrontChannel { location } } =
                 &leg.party
             {
+                let name = match logout.may_name(&leg.party) {
+                    true => Some(view.client_name(client).await?),
+                    false => None,
+                };
                 frames.push(Frame {
                     app: client.clone(),
-                    name: view.client_name(client).await?,
+                    name,
                     location: location.for_session(&self.settings().issuer, &logout.document.sid),
                 });
             }

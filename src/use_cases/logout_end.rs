@@ -31,7 +31,7 @@ impl UseCases {
         Ok(sent_on_at.is_some_and(|sent_on| now > sent_on.plus(STILL_ON_ITS_WAY)))
     }
 
-    /// Each party by its name, and what is known of it. Only a browser with the handle can ask an
+    /// Each party by its name, if this logout may name it, and what is known of it. Only a browser with the handle can ask an
     /// IdP once more.
     pub(super) async fn end_page(
         &self,
@@ -43,7 +43,10 @@ impl UseCases {
         let view = self.view().await?;
         let mut parties = Vec::with_capacity(logout.legs.len());
         for leg in &logout.legs {
-            let name = name_of(&view, &PartyId::from(&leg.party), now).await?;
+            let name = match logout.may_name(&leg.party) {
+                true => Some(name_of(&view, &PartyId::from(&leg.party), now).await?),
+                false => None,
+            };
             let can_try_again = handle.is_some() && logout.can_try_again(leg, now);
             parties.push(EndParty { leg: leg.id, name, can_try_again });
         }

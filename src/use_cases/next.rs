@@ -104,7 +104,8 @@ pub struct LogoutEnd {
 #[derive(Debug)]
 pub struct EndParty {
     pub leg: LegId,
-    pub name: String,
+    /// `None`: who it is, is not for everybody who can open the page.
+    pub name: Option<String>,
     /// Whether it may help to ask it once more.
     pub can_try_again: bool,
 }

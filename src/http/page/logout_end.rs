@@ -105,10 +105,11 @@ fn party_line<'a>(
     text: &Text,
 ) -> PartyLine<'a> {
     let kind = kind(&PartyId::from(&leg.party), text);
+    let name = party.name.as_deref().unwrap_or(text.unnamed);
     let try_again = action.filter(|_| party.can_try_again);
     let try_again = try_again.map(|action| TryAgain { action, leg: party.leg.to_string() });
     let (text, tone) = known(leg, &text.end.leg);
-    PartyLine { kind, name: &party.name, text, tone, try_again }
+    PartyLine { kind, name, text, tone, try_again }
 }
 
 fn kind(party: &PartyId, text: &Text) -> &'static str {

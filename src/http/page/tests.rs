@@ -112,7 +112,7 @@ fn end(text: &str) -> crate::use_cases::LogoutEnd {
     let id = "00000000-0000-7000-8000-000000000000".parse::<LegId>().unwrap();
     let state = LegState::Closed { outcome, detail: text.to_owned(), at: now };
     let leg = crate::logout::Leg::new(id, 0, idp, state);
-    let party = EndParty { leg: leg.id, name: text.to_owned(), can_try_again: true };
+    let party = EndParty { leg: leg.id, name: Some(text.to_owned()), can_try_again: true };
     let document = LogoutDocument {
         reason: Reason::RpInitiated,
         scope: LogoutScope::AllAppsAndIdp,

@@ -24,6 +24,7 @@ mod forged_answer;
 mod frames_page;
 mod front_channel;
 mod hint;
+mod hint_alone;
 mod idp_frames;
 mod idp_iframe;
 mod idp_initiated;

@@ -5,6 +5,7 @@ use super::{
 
 pub(super) static TEXT: Text = Text {
     go_on: "Weiter",
+    unnamed: "hier nicht genannt",
     error: Error {
         title: "Das hat nicht geklappt",
         client: Said {

@@ -5,6 +5,7 @@ use super::{
 
 pub(super) static TEXT: Text = Text {
     go_on: "Continue",
+    unnamed: "not named here",
     error: Error {
         title: "That did not work",
         client: Said {

@@ -5,6 +5,7 @@ use super::{
 
 pub(super) static TEXT: Text = Text {
     go_on: "Continuar",
+    unnamed: "no se nombra aquí",
     error: Error {
         title: "No ha funcionado",
         client: Said {

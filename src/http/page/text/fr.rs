@@ -5,6 +5,7 @@ use super::{
 
 pub(super) static TEXT: Text = Text {
     go_on: "Continuer",
+    unnamed: "nom non indiqué ici",
     error: Error {
         title: "Cela n’a pas fonctionné",
         client: Said {

@@ -15,6 +15,8 @@ use crate::language::Language;
 pub(in crate::http) struct Text {
     /// On the button or link that leads to the next page.
     pub go_on: &'static str,
+    /// In place of the name of an app or IdP that is not told to everybody who can open the page.
+    pub unnamed: &'static str,
     pub error: Error,
     pub one_moment: OneMoment,
     pub choose_idp: ChooseIdp,

@@ -153,7 +153,13 @@ impl UseCases {
             "" => self.page_seed(),
             seed => seed.to_owned(),
         };
-        let cookie = self.relogin_cookie_for(browser, &self.page_handle(&page_seed));
+        // Without the cookie of the session nothing tells that this is its browser. That one gets the locks
+        // when it comes, as after a logout that happened without it.
+        let handle = self.page_handle(&page_seed);
+        let cookie = match without_cookie {
+            true => self.relogin_cookie(&handle.hash()),
+            false => self.relogin_cookie_for(browser, &handle),
+        };
         let wanted = SignOut {
             reason: Reason::RpInitiated,
             scope: question.scope,
@@ -169,6 +175,7 @@ impl UseCases {
             owed_answer: None,
         };
         let mut begun = self.plan_sign_out(session, wanted, now).await?;
+        begun.locked &= !without_cookie;
         if let Some(handle) = answered {
             begun.changes.push(Change::TakeLogoutQuestion { handle: handle.hash() });
         }
@@ -216,7 +223,9 @@ impl UseCases {
         for (key, compared, has_cookie) in keys {
             let Some(key) = key else { continue };
             let Some(found) = self.store().logout(key).await?.found else { continue };
-            dropped = self.dropped_relogin(&found, browser).await?.or(dropped);
+            if has_cookie {
+                dropped = self.dropped_relogin(&found, browser).await?;
+            }
             let is_its_own = has_cookie
                 || found.logout.document.without_cookie
                 || browser.was_sent_by(&found.handle);

@@ -55,7 +55,9 @@ impl UseCases {
             left.push(LeftParty { name: name_of(&view, &id, now).await?, id });
         }
         let language = logout.document.language;
-        let locked = handle.is_some() && self.store().has_relogin_lock(logout.id).await?;
+        let locked = handle.is_some()
+            && !logout.document.without_cookie
+            && self.store().has_relogin_lock(logout.id).await?;
         let handle = handle.cloned();
         let lives_on = self.lives_on(&logout).await?;
         let end = LogoutEnd { logout, parties, left, handle, continue_to, lives_on, locked };

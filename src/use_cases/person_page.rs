@@ -70,7 +70,9 @@ impl UseCases {
             let session = match (read.found, begun.as_ref()) {
                 ([Some(session), _], _) if shown => session,
                 // The first answer was dropped, and took the cookie with it.
-                (_, Some(begun)) => return self.go_on_with(begun, handle, browser, read.now).await,
+                (_, Some(begun)) => {
+                    return self.go_on_with(begun, handle, shown, browser, read.now).await;
+                }
                 (_, None) if shown => return self.nobody_is_here(browser, read.now).await,
                 (_, None) => return Err(not_shown()),
             };
@@ -83,7 +85,7 @@ impl UseCases {
             let wanted = |scope, left| SignOut::by_person(scope, left, *language, page_seed);
             let reply = match (ticks.of(&session), begun) {
                 (Selection::Nothing, Some(begun)) if !ticks.ticked.is_empty() => {
-                    self.go_on_with(&begun, handle, browser, read.now).await?.into()
+                    self.go_on_with(&begun, handle, shown, browser, read.now).await?.into()
                 }
                 (Selection::Nothing, _) => {
                     let why = match ticks.ticked.is_empty() {
@@ -111,15 +113,20 @@ impl UseCases {
         Err(Failure::Contended)
     }
 
-    /// The form was sent before: on with what it has begun.
+    /// The form was sent before: on with what it has begun. It may be sent from elsewhere, by whoever has
+    /// begun it; only to the browser that it was shown to belong its locks.
     async fn go_on_with(
         &self,
         begun: &FoundLogout,
         handle: &Token,
+        shown: bool,
         browser: &Browser,
         now: Timestamp,
     ) -> Result<Reply, Failure> {
-        let dropped = self.dropped_relogin(begun, browser).await?;
+        let dropped = match shown {
+            true => self.dropped_relogin(begun, browser).await?,
+            false => None,
+        };
         let reply = self.send_on(begun.logout.clone(), Some(handle), true, now).await?;
         Ok(reply.with_any(dropped))
     }

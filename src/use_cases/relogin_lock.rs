@@ -302,7 +302,9 @@ impl UseCases {
         browser.relogin.clone().unwrap_or_else(|| self.relogin_cookie(&handle.hash()))
     }
 
-    /// Whoever dropped the first answer to a logout has not got its cookie either.
+    /// Whoever dropped the first answer to a logout has not got its cookie either. For the browser of the
+    /// session that it ended only, with the cookies that show that: where a form of another site has left
+    /// them behind, this one would take the place of its own.
     pub(super) async fn dropped_relogin(
         &self,
         found: &FoundLogout,

@@ -3,6 +3,7 @@
 
 mod cookie;
 mod demand;
+mod planted;
 mod refusal;
 mod refused_demand;
 mod session_index;

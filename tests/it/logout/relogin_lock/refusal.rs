@@ -32,7 +32,7 @@ async fn anyway(on: On) {
 
         let again = idp.sign_in(&world, &mut browser, same).await;
         assert!(is_demanded(&again.asked) && is_refused(&again.page, &world));
-        assert!(!again.page.body.contains("ada"), "who it was is nobody else's business");
+        assert!(!again.page.text().contains("ada"), "who it was is nobody else's business");
         assert!(!world.is_signed_in(&mut browser, &idp.app).await);
         // The page can be loaded again, and says the same.
         let loaded = browser.get(again.page.url.as_str()).await;

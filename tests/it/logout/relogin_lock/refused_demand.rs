@@ -102,7 +102,7 @@ async fn statuses(on: On) {
         let page = idp.forger.send(&world, &mut browser, &asked, &said).await;
         assert!(is_explained(&page, &world), "{status:?}");
         assert_eq!(page.header("set-cookie"), None);
-        assert!(!page.body.contains("ada"), "who it was is nobody else's business");
+        assert!(!page.text().contains("ada"), "who it was is nobody else's business");
         // Sent twice, or the page loaded anew: it says the same.
         let twice = idp.forger.send(&world, &mut browser, &asked, &said).await;
         assert!(is_explained(&twice, &world), "{status:?}");

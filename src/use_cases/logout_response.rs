@@ -68,8 +68,9 @@ impl UseCases {
         let handle = asked.and_then(|asked| browser.transaction(&asked.request_id, &handle));
         let by_relay_state = relay_state.is_some();
 
-        // (3) What is it worth?
-        let answer = self.weigh(arrived, &leg, by_relay_state, now).await?;
+        // (3) What is it worth? Whoever began it by a hint alone has seen the request as well as the IdP.
+        let ours_alone = by_relay_state && !logout.document.without_cookie;
+        let answer = self.weigh(arrived, &leg, ours_alone, now).await?;
 
         // (4) Record it, and let the browser go on. In a logout that an IdP began, another IdP is asked
         //     from the end only, and the way ends there again: who began it has its answer.
@@ -109,7 +110,7 @@ impl UseCases {
         &self,
         arrived: &Arrived<'_>,
         leg: &Leg,
-        by_relay_state: bool,
+        ours_alone: bool,
         now: Timestamp,
     ) -> Result<Result<Answer, String>, Failure> {
         let (Party::Idp { idp, .. }, Some(asked)) = (&leg.party, &leg.asked) else {
@@ -129,7 +130,7 @@ impl UseCases {
         let read = |message: Element<'_>, _: Proof| LogoutResponse::parse(message);
         let authenticated = self.authenticate(arrived, keys, read).await?;
         Ok(authenticated.and_then(|(response, proof)| {
-            judge(&response, proof, &connection, &expected, by_relay_state)
+            judge(&response, proof, &connection, &expected, ours_alone)
         }))
     }
 

@@ -1,6 +1,8 @@
 //! An app's hint without the session's cookie: it ends the session, and its holder hears of nobody but the
 //! app. The app's server has it, and perhaps somebody who found an old ID token.
 
+use sloop::connection::{IdpSettings, UnsignedLogoutResponse};
+
 use super::{idp_leg, signed_in};
 use crate::both;
 use crate::support::browser::{Browser, Page};
@@ -84,5 +86,32 @@ async fn frames(on: On) {
         browser.settle(page).await;
         assert_eq!(two.loaded_frames().len(), before + 1);
         assert!(!ada.is_in(&world, &one).await);
+    }
+}
+
+both!(who_began_it_cannot_answer_in_the_place_of_an_idp_that_signs_nothing, answered);
+async fn answered(on: On) {
+    let world = World::on(on).await;
+    let unsigned_logout_response = UnsignedLogoutResponse::Accept;
+    let settings = IdpSettings { unsigned_logout_response, ..IdpSettings::default() };
+    let key = IdpKey::connect_with(&world, settings).await;
+    let app = world.app("app-one").await;
+    for (with_cookie, signed, said) in [
+        (true, false, "confirmed (Success, unsigned)"),
+        (false, true, "confirmed (Success, signed)"),
+        (false, false, "unconfirmed"),
+    ] {
+        let mut ada = signed_in(&world, &app, "ada").await;
+        let url = app.logout_url(&[("id_token_hint", ada.hint())]).await;
+        let mut holder = world.browser();
+        let browser = if with_cookie { &mut ada.browser } else { &mut holder };
+        let asked = Asked::of(&browser.get(url.as_str()).await);
+        let answer = asked.answer(&world, &key).with(|it| {
+            it.signer = it.signer.take().filter(|_| signed);
+        });
+        answer.deliver(browser, By::Redirect).await;
+        let leg = idp_leg(&world).await;
+        assert!(leg.starts_with(said), "{with_cookie}, {signed}: {leg}");
+        assert!(!ada.is_in(&world, &app).await);
     }
 }

@@ -124,7 +124,7 @@ async fn try_again(on: On) {
         let page = ada.browser.follow(page).await;
         let answer = ada.browser.click(&page, &onward(&page)).await;
         assert_eq!(Answered::of(&world, &answer).await.status(), "Success PartialLogout");
-        assert!(idp_leg(&world).await.starts_with("unconfirmed"), "{}", idp_leg(&world).await);
+        assert!(idp_leg(&world).await.starts_with("not_sent"), "{}", idp_leg(&world).await);
         world.clock.advance(Duration::from_secs(31));
         let end = ada.browser.get(page.url.as_str()).await;
         assert!(is_an_end(&end), "{}", end.summary());

@@ -224,7 +224,7 @@ impl UseCases {
             let Some(key) = key else { continue };
             let Some(found) = self.store().logout(key).await?.found else { continue };
             if has_cookie {
-                dropped = self.dropped_relogin(&found, browser).await?;
+                dropped = self.dropped_relogin(&found, browser).await?.or(dropped);
             }
             let is_its_own = has_cookie
                 || found.logout.document.without_cookie
